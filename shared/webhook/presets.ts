@@ -1,0 +1,165 @@
+import { type Headers, type HmacScheme, headerValue, type SharedSecretScheme } from "./verify.ts";
+
+/** What we know of a sender beyond its signature: ../../README.md lists where each fact is from. */
+export interface Preset {
+  /** Fixed for a sender; null where the configuration writes it out (`shared-secret`, `hmac`). */
+  readonly scheme: HmacScheme | null;
+  /** `result`: the sender reads our answer, so the code may stand in it. `ack`: it stores it, so never. */
+  readonly reply: "ack" | "result";
+  /** Header with the delivery's id, the same on every repeat; null when the sender has none. */
+  readonly deliveryIdHeader: string | null;
+  /** Our whole answer is there within this time; the sender's own limit less a margin. */
+  readonly answerWithinMs: number;
+  /** How the sender takes an answer that is no success. */
+  readonly onRefusal: Refusal;
+  /** Whether this is the sender's own test call, which wants a 2xx and nothing else. */
+  readonly isPing: (headers: Headers, payload: unknown) => boolean;
+}
+
+/** How a sender reacts to a status; decides which status it may see for what. */
+export interface Refusal {
+  /** Statuses after which the sender repeats by itself; "every" is every one but 2xx, "none" none at all. */
+  readonly repeatsOn: readonly number[] | "every" | "none";
+  /** What a final refusal of a well-signed delivery is answered with, where its own status would be repeated or punished. */
+  readonly finalStatus: 200 | 422;
+  /** Whether any 4xx at all counts against the subscription. */
+  readonly punishes4xx: boolean;
+}
+
+const hmacSha256 = {
+  kind: "hmac",
+  algorithm: "sha256",
+  encoding: "hex",
+  prefix: "",
+  separator: null,
+  key: "utf8",
+  signed: "{body}",
+  idHeader: null,
+  timestamp: null,
+  windowSeconds: 300,
+} as const;
+
+const readsAndDecides: Refusal = { repeatsOn: "none", finalStatus: 422, punishes4xx: false };
+const never = () => false;
+
+/** Name of a preset, as a source's configuration gives it. */
+export type PresetName =
+  | "zendesk"
+  | "jira"
+  | "pagerduty"
+  | "github"
+  | "linear"
+  | "standard-webhooks"
+  | "shared-secret"
+  | "hmac";
+
+/** Every sender we know, as data; a new one is one more entry here, its vectors in the test and a line in the README. */
+export const presets: Readonly<Record<PresetName, Preset>> = {
+  zendesk: {
+    scheme: {
+      ...hmacSha256,
+      header: "X-Zendesk-Webhook-Signature",
+      encoding: "base64",
+      signed: "{timestamp}{body}",
+      timestamp: { in: "header", name: "X-Zendesk-Webhook-Signature-Timestamp", unit: "iso" },
+    },
+    reply: "ack",
+    deliveryIdHeader: "X-Zendesk-Webhook-Invocation-Id",
+    answerWithinMs: 9_000,
+    // 429 and 503 are repeated only when they say Retry-After, under 60 s; 409 up to three times, whatever it meant.
+    onRefusal: { repeatsOn: [409, 429, 503], finalStatus: 422, punishes4xx: false },
+    isPing: never,
+  },
+  jira: {
+    scheme: { ...hmacSha256, header: "X-Hub-Signature", prefix: "sha256=" },
+    reply: "ack",
+    deliveryIdHeader: "X-Atlassian-Webhook-Identifier",
+    answerWithinMs: 9_000,
+    onRefusal: { repeatsOn: [408, 409, 425, 429, 500, 502, 503, 504], finalStatus: 422, punishes4xx: false },
+    isPing: never,
+  },
+  pagerduty: {
+    scheme: { ...hmacSha256, header: "X-PagerDuty-Signature", prefix: "v1=", separator: "," },
+    reply: "ack",
+    deliveryIdHeader: "X-Webhook-Id",
+    answerWithinMs: 4_500,
+    // Three 4xx in a row switch the subscription off for a day, so it never sees one for a delivery that is its own.
+    onRefusal: { repeatsOn: [429, 500, 502, 503, 504], finalStatus: 200, punishes4xx: true },
+    isPing: (_headers, payload) => textAt(payload, "event", "event_type") === "pagey.ping",
+  },
+  github: {
+    scheme: { ...hmacSha256, header: "X-Hub-Signature-256", prefix: "sha256=" },
+    reply: "ack",
+    deliveryIdHeader: "X-GitHub-Delivery",
+    answerWithinMs: 9_000,
+    onRefusal: { repeatsOn: "none", finalStatus: 422, punishes4xx: false },
+    isPing: (headers) => headerValue(headers, "X-GitHub-Event") === "ping",
+  },
+  linear: {
+    scheme: {
+      ...hmacSha256,
+      header: "Linear-Signature",
+      timestamp: { in: "field", name: "webhookTimestamp", unit: "ms" },
+      windowSeconds: 60,
+    },
+    reply: "ack",
+    deliveryIdHeader: "Linear-Delivery",
+    answerWithinMs: 4_500,
+    onRefusal: { repeatsOn: "every", finalStatus: 200, punishes4xx: true },
+    isPing: never,
+  },
+  "standard-webhooks": {
+    scheme: {
+      ...hmacSha256,
+      header: "webhook-signature",
+      encoding: "base64",
+      prefix: "v1,",
+      separator: " ",
+      key: "whsec",
+      signed: "{id}.{timestamp}.{body}",
+      idHeader: "webhook-id",
+      timestamp: { in: "header", name: "webhook-timestamp", unit: "s" },
+    },
+    reply: "ack",
+    deliveryIdHeader: "webhook-id",
+    answerWithinMs: 13_000,
+    onRefusal: { repeatsOn: "every", finalStatus: 200, punishes4xx: true },
+    isPing: never,
+  },
+  "shared-secret": {
+    scheme: null,
+    reply: "result",
+    deliveryIdHeader: null,
+    answerWithinMs: 18_000,
+    onRefusal: readsAndDecides,
+    isPing: never,
+  },
+  hmac: {
+    scheme: null,
+    reply: "ack",
+    deliveryIdHeader: null,
+    answerWithinMs: 9_000,
+    onRefusal: readsAndDecides,
+    isPing: never,
+  },
+};
+
+/** Where a shared secret stands when the configuration does not say. */
+export const sharedSecretDefaults: SharedSecretScheme = {
+  kind: "shared-secret",
+  header: "X-Rekey-Secret",
+  prefix: "",
+  user: null,
+};
+
+/** What `hmac` takes for a setting that the configuration leaves out. */
+export const hmacDefaults = hmacSha256;
+
+function textAt(payload: unknown, ...keys: readonly string[]): string | undefined {
+  let value: unknown = payload;
+  for (const key of keys) {
+    if (typeof value !== "object" || value === null) return undefined;
+    value = Object.entries(value).find(([name]) => name === key)?.[1];
+  }
+  return typeof value === "string" ? value : undefined;
+}
