@@ -1,0 +1,135 @@
+import { spawn } from "node:child_process";
+
+/**
+ * What serverless.yml asks for that the framework does not do by itself: it builds before it packages, gives every
+ * function a role of its own made of the `grants` its block names, and puts the functions into a network when there
+ * is one.
+ */
+export default class RekeyPlugin {
+  constructor(serverless) {
+    this.serverless = serverless;
+    serverless.configSchemaHandler.defineFunctionProperties("aws", {
+      type: "object",
+      properties: { grants: { type: "array", items: { type: "string" }, uniqueItems: true } },
+    });
+    this.hooks = {
+      initialize: () => this.completeFunctions(),
+      "before:package:createDeploymentArtifacts": () => build(serverless.serviceDir),
+    };
+  }
+
+  /** Roles, network, crash counters: all that follows from the function blocks alone. */
+  completeFunctions() {
+    const { service } = this.serverless;
+    // `resources` is a list of files in serverless.yml; the framework merges it into one before plugins initialize.
+    const { Resources } = service.resources;
+    const naming = this.serverless.getProvider("aws").naming;
+    const { grants, network, secretsKmsKeyArn } = service.custom;
+    const vpc = network.subnetIds !== "" && network.securityGroupIds !== "";
+    if (vpc) {
+      service.provider.vpc = {
+        subnetIds: network.subnetIds.split(","),
+        securityGroupIds: network.securityGroupIds.split(","),
+      };
+    }
+    for (const [name, block] of Object.entries(service.functions)) {
+      const title = naming.getNormalizedFunctionName(name);
+      const arn = `arn:\${AWS::Partition}:lambda:\${AWS::Region}:\${AWS::AccountId}:function:${block.name}`;
+      const statements = [writeOwnLog(naming.getLogGroupLogicalId(name)), ...grants.deadLetters];
+      for (const grant of block.grants ?? []) {
+        if (!Object.hasOwn(grants, grant)) throw new Error(`Function "${name}" names an unknown grant "${grant}"`);
+        statements.push(...grants[grant]);
+      }
+      if (secretsKmsKeyArn !== "" && (block.grants ?? []).some((grant) => grant.endsWith("Secret"))) {
+        statements.push(useSecretsKey(secretsKmsKeyArn));
+      }
+      if (vpc) statements.push(...joinNetwork(arn));
+      Resources[`${title}Role`] = lambdaRole(statements);
+      Resources[`${title}CrashFilter`] = crashFilter(naming.getLogGroupLogicalId(name), service.custom.crashNamespace);
+      block.role = `${title}Role`;
+      // The framework's default of two silent repeats would send a change again without being asked to.
+      block.maximumRetryAttempts = 0;
+      block.destinations = { onFailure: { type: "sqs", arn: { "Fn::GetAtt": ["DeadLetters", "Arn"] } } };
+    }
+  }
+}
+
+function lambdaRole(statements) {
+  return {
+    Type: "AWS::IAM::Role",
+    Properties: {
+      AssumeRolePolicyDocument: {
+        Version: "2012-10-17",
+        Statement: [{ Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" }],
+      },
+      Policies: [{ PolicyName: "own", PolicyDocument: { Version: "2012-10-17", Statement: statements } }],
+    },
+  };
+}
+
+function writeOwnLog(logGroup) {
+  return {
+    Sid: "WriteOwnLog",
+    Effect: "Allow",
+    Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
+    Resource: { "Fn::GetAtt": [logGroup, "Arn"] },
+  };
+}
+
+function useSecretsKey(keyArn) {
+  return {
+    Sid: "UseSecretsKey",
+    Effect: "Allow",
+    Action: ["kms:Decrypt", "kms:GenerateDataKey"],
+    Resource: keyArn,
+    Condition: {
+      StringEquals: { "kms:ViaService": { "Fn::Sub": `secretsmanager.\${AWS::Region}.amazonaws.com` } },
+    },
+  };
+}
+
+/** EC2 knows no resources for these, so they are allowed on all and denied to the function's own code. */
+function joinNetwork(functionArn) {
+  const Action = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+  ];
+  return [
+    { Sid: "JoinNetwork", Effect: "Allow", Action, Resource: "*" },
+    {
+      Sid: "LeaveNetworkToLambda",
+      Effect: "Deny",
+      Action,
+      Resource: "*",
+      Condition: { ArnEquals: { "lambda:SourceFunctionArn": { "Fn::Sub": functionArn } } },
+    },
+  ];
+}
+
+/** A time-out or a crash leaves no line of ours; Lambda's own REPORT line tells of it. */
+function crashFilter(logGroup, namespace) {
+  return {
+    Type: "AWS::Logs::MetricFilter",
+    Properties: {
+      LogGroupName: { Ref: logGroup },
+      FilterPattern: '?"Status: timeout" ?"Task timed out" ?"Runtime exited"',
+      MetricTransformations: [{ MetricNamespace: namespace, MetricName: "Crashes", MetricValue: "1", Unit: "Count" }],
+    },
+  };
+}
+
+function build(directory) {
+  return new Promise((resolve, reject) => {
+    const child = spawn("npm", ["run", "--silent", "build"], {
+      cwd: directory,
+      stdio: ["ignore", "ignore", "inherit"],
+      shell: process.platform === "win32",
+    });
+    child.once("error", reject);
+    child.once("close", (code) => (code === 0 ? resolve() : reject(new Error(`npm run build ended with ${code}`))));
+  });
+}
