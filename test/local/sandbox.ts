@@ -192,14 +192,16 @@ async function next(child: ChildProcess, milliseconds: number): Promise<Message 
     const settle = (value: Message | string) => {
       child.off("message", onMessage);
       child.off("exit", onExit);
+      child.off("error", onError);
       resolve(value);
     };
     const onMessage = (message: unknown) => settle(message as Message);
     const onExit = (code: number | null, signal: string | null) =>
       settle(`Runtime exited with error: ${signal === null ? `exit status ${code}` : `signal: ${signal}`}`);
+    const onError = (error: Error) => settle(error.message);
     child.once("message", onMessage);
     child.once("exit", onExit);
-    child.once("error", (error) => settle(error.message));
+    child.once("error", onError);
     over.signal.addEventListener("abort", () => settle("timeout"));
   });
   const limit = delay(milliseconds, "timeout", { signal: over.signal }).catch(() => "timeout");

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 
 /** A server on loopback that can go down, so that connections are refused, and come back on the same port. */
 export interface Listener {
@@ -14,8 +14,8 @@ export interface Listener {
  *
  * @param port 0 for any free one
  */
-export async function listen(handler: RequestListener, port = 0): Promise<Listener> {
-  let server: Server | undefined = await open(handler, port);
+export async function listen(handler: RequestListener, port = 0, options: ServerOptions = {}): Promise<Listener> {
+  let server: Server | undefined = await open(handler, port, options);
   const address = server.address();
   if (address === null || typeof address === "string") throw new TypeError("A TCP server has an address and a port");
   return {
@@ -30,14 +30,14 @@ export async function listen(handler: RequestListener, port = 0): Promise<Listen
       await closed;
     },
     up: async () => {
-      server ??= await open(handler, address.port);
+      server ??= await open(handler, address.port, options);
     },
   };
 }
 
-function open(handler: RequestListener, port: number): Promise<Server> {
+function open(handler: RequestListener, port: number, options: ServerOptions): Promise<Server> {
   // The service keeps idle connections longer than Node does by default; a short time would cut warm sandboxes' ones.
-  const server = createServer({ keepAliveTimeout: 60_000 }, handler);
+  const server = createServer({ keepAliveTimeout: 60_000, ...options }, handler);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", () => resolve(server));
