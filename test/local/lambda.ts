@@ -21,7 +21,7 @@ export interface LambdaOptions {
   readonly account?: string;
   /** Waits before the repeats of a failed asynchronous invocation. Default 1 s and 2 s; Lambda waits 1 and 2 minutes. */
   readonly retryDelaysMilliseconds?: readonly number[];
-  /** Stops sandboxes between invocations, as Lambda does. Default false. */
+  /** Stops sandboxes between invocations, as Lambda does. Default false: a stopped one outlives a SIGKILL of this process. */
   readonly freezeIdle?: boolean;
   /** Is given every line that a function writes. */
   readonly onLine?: (functionName: string, line: string) => void;
