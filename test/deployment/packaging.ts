@@ -1,0 +1,140 @@
+import { spawn } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const repository = join(import.meta.dirname, "../..");
+
+/** One resource of the emitted template. */
+export interface Resource {
+  Type: string;
+  Properties: Record<string, unknown>;
+  DependsOn?: string | string[];
+  DeletionPolicy?: string;
+}
+
+/** What CloudFormation would be given. */
+export interface Template {
+  Resources: Record<string, Resource>;
+  Outputs: Record<string, unknown>;
+  Conditions: Record<string, unknown>;
+}
+
+/** What one packaging left. */
+export interface Packaged {
+  readonly template: Template;
+  /** The zips by function name. */
+  readonly zips: ReadonlyMap<string, Buffer>;
+}
+
+/**
+ * Runs `serverless package` on a copy of the sources in a folder of its own, so that neither dist nor .serverless of
+ * the working tree is touched, with nothing in the environment that could stand for an account.
+ *
+ * @param parameters as given by `--param`, for instance `["authorizer=jwt"]`
+ * @throws Error with the framework's own words when it refuses
+ */
+export async function packageService(parameters: readonly string[] = []): Promise<Packaged> {
+  const directory = await mkdtemp(join(tmpdir(), "rekey-package-"));
+  try {
+    for (const name of await readdir(repository)) {
+      if (/^(functions|shared|serverless.*|package\.json|tsconfig\.json|esbuild.*)$/.test(name)) {
+        await cp(join(repository, name), join(directory, name), { recursive: true });
+      }
+    }
+    await symlink(join(repository, "node_modules"), join(directory, "node_modules"), "dir");
+    if (!(await readdir(repository)).includes("esbuild.config.mjs")) await standIn(directory);
+    await run(directory, [
+      join(repository, "node_modules/serverless/bin/serverless.js"),
+      "package",
+      ...parameters.map((parameter) => `--param=${parameter}`),
+    ]);
+    return await collect(join(directory, ".serverless"));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** TODO: goes when esbuild.config.mjs is there; bundles of one line, so that the rest can be checked. */
+async function standIn(directory: string): Promise<void> {
+  await mkdir(join(directory, "dist"));
+  for (const name of ["authenticate", "refreshDeviceKey", "statusCheck", "ticketWebhook"]) {
+    await writeFile(join(directory, "dist", `${name}.mjs`), `export const handler = () => "${name}";\n`);
+  }
+  await writeFile(
+    join(directory, "package.json"),
+    '{ "name": "rekey", "type": "module", "scripts": { "build": "true" } }',
+  );
+}
+
+async function collect(output: string): Promise<Packaged> {
+  const text = await readFile(join(output, "cloudformation-template-update-stack.json"), "utf8");
+  const zips = new Map<string, Buffer>();
+  for (const name of (await readdir(output)).filter((file) => file.endsWith(".zip"))) {
+    zips.set(name.slice(0, -".zip".length), await readFile(join(output, name)));
+  }
+  return { template: JSON.parse(text) as Template, zips };
+}
+
+function run(directory: string, args: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      cwd: directory,
+      env: {
+        PATH: `${join(repository, "node_modules/.bin")}:${process.env["PATH"]}`,
+        HOME: directory,
+        npm_config_offline: "true",
+        AWS_EC2_METADATA_DISABLED: "true",
+      },
+    });
+    let said = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk) => (said = said.concat(String(chunk))));
+    child.once("error", reject);
+    child.once("close", (code) =>
+      code === 0 ? resolve() : reject(new Error(`serverless ended with ${code}: ${said}`)),
+    );
+  });
+}
+
+/** The names of a zip's entries, from its central directory. */
+export function entriesOf(zip: Buffer): string[] {
+  const end = zip.lastIndexOf(Buffer.from([0x50, 0x4b, 5, 6]));
+  const names: string[] = [];
+  let at = zip.readUInt32LE(end + 16);
+  for (let left = zip.readUInt16LE(end + 10); left > 0; left -= 1) {
+    const length = zip.readUInt16LE(at + 28);
+    names.push(zip.toString("utf8", at + 46, at + 46 + length));
+    at += 46 + length + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32);
+  }
+  return names;
+}
+
+/** The resources of a type, with their logical ids. */
+export const ofType = (packaged: Packaged, type: string): [string, Resource][] =>
+  Object.entries(packaged.template.Resources).filter(([, resource]) => resource.Type === type);
+/** The functions of a template. */
+export const functionsOf = (packaged: Packaged) => ofType(packaged, "AWS::Lambda::Function");
+/** A function's name without service and stage. */
+export const shortName = (resource: Resource) => String(resource.Properties["FunctionName"]).replace("rekey-dev-", "");
+
+/** A statement of a policy. */
+export interface Statement {
+  Sid?: string;
+  Effect: string;
+  Action: string | string[];
+  Resource: unknown;
+}
+
+/** All that a role says. */
+export function statementsOf(role: Resource | undefined): Statement[] {
+  const policies = (role?.Properties["Policies"] ?? []) as { PolicyDocument: { Statement: Statement[] } }[];
+  return policies.flatMap((policy) => policy.PolicyDocument.Statement);
+}
+
+/** The role of the function with this short name. */
+export function roleOf(packaged: Packaged, name: string): Resource | undefined {
+  const [, resource] = functionsOf(packaged).find(([, candidate]) => shortName(candidate) === name) ?? [];
+  const role = resource?.Properties["Role"] as { "Fn::GetAtt": [string, string] } | undefined;
+  return packaged.template.Resources[role?.["Fn::GetAtt"][0] ?? ""];
+}
