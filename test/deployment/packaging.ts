@@ -32,9 +32,13 @@ export interface Packaged {
  * the working tree is touched, with nothing in the environment that could stand for an account.
  *
  * @param parameters as given by `--param`, for instance `["authorizer=jwt"]`
+ * @param files texts that are put over the sources, by path
  * @throws Error with the framework's own words when it refuses
  */
-export async function packageService(parameters: readonly string[] = []): Promise<Packaged> {
+export async function packageService(
+  parameters: readonly string[] = [],
+  files: Readonly<Record<string, string>> = {},
+): Promise<Packaged> {
   const directory = await mkdtemp(join(tmpdir(), "rekey-package-"));
   try {
     for (const name of await readdir(repository)) {
@@ -43,6 +47,7 @@ export async function packageService(parameters: readonly string[] = []): Promis
       }
     }
     await symlink(join(repository, "node_modules"), join(directory, "node_modules"), "dir");
+    for (const [path, text] of Object.entries(files)) await writeFile(join(directory, path), text);
     if (!(await readdir(repository)).includes("esbuild.config.mjs")) await standIn(directory);
     await run(directory, [
       join(repository, "node_modules/serverless/bin/serverless.js"),

@@ -171,7 +171,7 @@ describe("the roles", () => {
     authenticate: session,
     refreshDeviceKey: session,
     statusCheck: session,
-    ticketWebhook: [...session, "ReadWebhooksSecret"],
+    ticketWebhook: [...session, "ReadWebhooksSecret", "StartRekeyDevice"],
   };
 
   test("are one for each function, and hold exactly what it needs", () => {
