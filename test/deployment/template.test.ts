@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { loadAwsServiceSpec } from "@aws-cdk/aws-service-spec";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
@@ -193,6 +195,7 @@ describe("the roles", () => {
       ShareSession: [
         secret("session"),
         [
+          "secretsmanager:CreateSecret",
           "secretsmanager:DescribeSecret",
           "secretsmanager:GetSecretValue",
           "secretsmanager:PutSecretValue",
@@ -272,6 +275,14 @@ describe("the functions", () => {
         (name) => statementsOf(roleOf(iam, name)).some(({ Sid }) => Sid === "ReadWebhooksSecret"),
       ),
     );
+  });
+
+  test("are given only variables that the configuration reads", async () => {
+    const source = await readFile(join(import.meta.dirname, "../../shared/runtime/config.ts"), "utf8");
+    for (const [, resource] of functionsOf(iam)) {
+      const { Variables } = resource.Properties["Environment"] as { Variables: Record<string, unknown> };
+      expect(Object.keys(Variables).filter((name) => !source.includes(name))).toEqual([]);
+    }
   });
 
   test("are never silently repeated, and leave a letter when an asynchronous invocation fails", () => {
