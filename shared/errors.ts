@@ -123,7 +123,8 @@ const family = {
     title: "The signature does not verify",
     status: 401,
     retryable: false,
-    advice: "Compare the secret at the sender with the one configured for this source, and the sender's clock with ours.",
+    advice:
+      "Compare the secret at the sender with the one configured for this source, and the sender's clock with ours.",
   },
 } as const satisfies Record<string, Traits>;
 

@@ -1,0 +1,26 @@
+/** What the environment says; read in this one place. */
+export interface Config {
+  /** Name or ARN of the application secret. */
+  readonly secretId: string;
+  /** Name or ARN of the secret that holds the shared session. */
+  readonly sessionSecretId: string;
+  /** Name or ARN of the secret with the webhook sources; empty where a function has none. */
+  readonly webhooksSecretId: string;
+  /** ARN of the single-device workflow; empty where a function starts none. */
+  readonly workflowArn: string;
+  readonly logLevel: string;
+  /** The deployment's stage, a dimension of every metric; `dev` when absent. */
+  readonly stage: string;
+}
+
+/** Reads the configuration; what is absent is an empty text, and whoever needs it says so. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  return {
+    secretId: environment["REKEY_SECRET_ID"] ?? "",
+    sessionSecretId: environment["REKEY_SESSION_SECRET_ID"] ?? "",
+    webhooksSecretId: environment["REKEY_WEBHOOKS_SECRET_ID"] ?? "",
+    workflowArn: environment["REKEY_WORKFLOW_ARN"] ?? "",
+    logLevel: environment["LOG_LEVEL"] ?? "INFO",
+    stage: environment["REKEY_STAGE"] ?? "dev",
+  };
+}
