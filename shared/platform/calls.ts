@@ -1,0 +1,200 @@
+import type * as z from "zod/mini";
+import { RekeyError } from "../errors.ts";
+import type { Clock, Deadline } from "../runtime/clock.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import type { Credentials } from "./credentials.ts";
+import { platformError } from "./error-table.ts";
+import { createTransport, type Exchange, type Outcome, type Transport } from "./transport.ts";
+import { activationReply, deviceKeyReply, deviceReply, errorReply, type TokenReply, tokenReply } from "./wire.ts";
+
+/** Which device, and whose: `appId` only when it belongs to another application that authorized ours. */
+export interface DeviceAddress {
+  readonly deviceId: string;
+  readonly appId?: string | undefined;
+}
+
+/** What a device key is refreshed to; all optional on the platform. */
+export interface DeviceKeyChange {
+  readonly nodeId?: string | undefined;
+  readonly verifyCode?: string | undefined;
+  /** Seconds; absent: the platform's 180; 0: never expires. */
+  readonly timeoutSeconds?: number | undefined;
+}
+
+/** What each call needs beside its own input. */
+export interface CallContext {
+  readonly credentials: Credentials;
+  readonly accessToken: string;
+  /** The longest that the call may take, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * The north-bound calls that this product makes. Each answers with the checked reply or throws an error of the family:
+ * a read or login that brings none is `PlatformUnavailableError`, a change whose answer is lost `OutcomeUnknownError`.
+ */
+export interface PlatformCalls {
+  login(credentials: Credentials, timeoutMs: number): Promise<TokenReply>;
+  refreshToken(credentials: Credentials, refreshToken: string, timeoutMs: number): Promise<TokenReply>;
+  refreshDeviceKey(
+    context: CallContext,
+    device: DeviceAddress,
+    change: DeviceKeyChange,
+  ): Promise<{ verifyCode: string; timeoutSeconds: number | undefined }>;
+  activationStatus(context: CallContext, device: DeviceAddress): Promise<z.infer<typeof activationReply>>;
+  deviceInfo(context: CallContext, device: DeviceAddress): Promise<z.infer<typeof deviceReply>["deviceInfo"]>;
+  /** Opens and closes a connection. */
+  probe(credentials: Credentials, deadline: Deadline): Promise<void>;
+}
+
+type Kind = "read" | "change";
+
+/** Calls over connections that are kept for as long as the credentials stay the same. */
+export function createPlatformCalls(clock: Clock, metrics: Metrics): PlatformCalls {
+  let kept: { readonly credentials: Credentials; readonly transport: Transport } | undefined;
+  const transportFor = (credentials: Credentials): Transport => {
+    if (kept?.credentials === credentials) return kept.transport;
+    kept?.transport.close();
+    const transport = createTransport(credentials, clock, () => metrics.count("PlatformCalls"));
+    kept = { credentials, transport };
+    return transport;
+  };
+
+  async function call<Schema extends z.ZodMiniType>(
+    credentials: Credentials,
+    exchange: Exchange,
+    { schema, kind, callersAppId = false }: { schema: Schema; kind: Kind; callersAppId?: boolean },
+  ): Promise<z.output<Schema>> {
+    const outcome = await transportFor(credentials).send(exchange);
+    const read = judge(outcome, kind, callersAppId);
+    const parsed = read.kind === "body" ? schema.safeParse(read.body) : undefined;
+    if (parsed?.success === true) return parsed.data;
+    const error = read.kind === "error" ? read.error : shapeless(kind);
+    if (error.name === "PlatformThrottledError") metrics.count("Throttles");
+    throw error;
+  }
+
+  const authorized = ({ credentials, accessToken }: CallContext) => ({
+    [credentials.appKeyHeader]: credentials.appId,
+    authorization: `Bearer ${accessToken}`,
+    "content-type": "application/json",
+    accept: "application/json",
+  });
+
+  return {
+    login(credentials, timeoutMs) {
+      metrics.count("Logins");
+      const exchange: Exchange = {
+        method: "POST",
+        path: "/iocm/app/sec/v1.1.0/login",
+        headers: { "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
+        body: new URLSearchParams({ appId: credentials.appId, secret: credentials.secret }).toString(),
+        timeoutMs,
+      };
+      return call(credentials, exchange, { schema: tokenReply, kind: "read" });
+    },
+    refreshToken(credentials, refreshToken, timeoutMs) {
+      metrics.count("Logins");
+      const { appId, secret } = credentials;
+      const exchange: Exchange = {
+        method: "POST",
+        path: "/iocm/app/sec/v1.1.0/refreshToken",
+        headers: { "content-type": "application/json", accept: "application/json" },
+        body: JSON.stringify({ appId, secret, refreshToken }),
+        timeoutMs,
+      };
+      return call(credentials, exchange, { schema: tokenReply, kind: "read" });
+    },
+    async refreshDeviceKey(context, device, { nodeId, verifyCode, timeoutSeconds }) {
+      const exchange: Exchange = {
+        method: "PUT",
+        path: addressed("/iocm/app/reg/v1.1.0/deviceCredentials", device),
+        headers: authorized(context),
+        body: JSON.stringify({ nodeId, verifyCode, timeout: timeoutSeconds }),
+        timeoutMs: context.timeoutMs,
+      };
+      const callersAppId = device.appId !== undefined;
+      const reply = await call(context.credentials, exchange, { schema: deviceKeyReply, kind: "change", callersAppId });
+      return { verifyCode: reply.verifyCode, timeoutSeconds: reply.timeout ?? undefined };
+    },
+    activationStatus(context, device) {
+      const path = addressed("/iocm/app/reg/v1.1.0/deviceCredentials", device);
+      const exchange: Exchange = { method: "GET", path, headers: authorized(context), timeoutMs: context.timeoutMs };
+      const callersAppId = device.appId !== undefined;
+      return call(context.credentials, exchange, { schema: activationReply, kind: "read", callersAppId });
+    },
+    async deviceInfo(context, device) {
+      const path = addressed("/iocm/app/dm/v1.4.0/devices", device);
+      const exchange: Exchange = { method: "GET", path, headers: authorized(context), timeoutMs: context.timeoutMs };
+      const callersAppId = device.appId !== undefined;
+      const reply = await call(context.credentials, exchange, { schema: deviceReply, kind: "read", callersAppId });
+      return reply.deviceInfo;
+    },
+    probe: (credentials, deadline) => transportFor(credentials).probe(deadline),
+  };
+}
+
+/** A path whose last segment is the device, wherever its id tries to lead. */
+function addressed(collection: string, { deviceId, appId }: DeviceAddress): string {
+  // encodeURIComponent leaves dots alone, and a URL with a dot segment means another one.
+  if (deviceId === "" || deviceId === "." || deviceId === "..") {
+    throw new RekeyError("InvalidInputError", "The deviceId is not one");
+  }
+  const query = appId === undefined ? "" : `?appId=${encodeURIComponent(appId)}`;
+  return `${collection}/${encodeURIComponent(deviceId)}${query}`;
+}
+
+type Judgement =
+  | { readonly kind: "body"; readonly body: unknown }
+  | { readonly kind: "error"; readonly error: RekeyError };
+
+/** What an outcome says: the code decides, then whether anything can have been changed. */
+function judge(outcome: Outcome, kind: Kind, callersAppId: boolean): Judgement {
+  if (outcome.kind === "unsent") return { kind: "error", error: outcome.error };
+  if (outcome.kind === "lost") return { kind: "error", error: unanswered(kind, outcome.cause) };
+  const body = jsonOf(outcome.text);
+  const coded = errorReply.safeParse(body);
+  if (coded.success)
+    return { kind: "error", error: codedError(coded.data.error_code, outcome.status, kind, callersAppId) };
+  if (outcome.status >= 500) return { kind: "error", error: unanswered(kind, `HTTP ${outcome.status}`) };
+  if (outcome.status < 200 || outcome.status >= 300) {
+    return { kind: "error", error: new RekeyError("PlatformReplyError", "The platform's answer has no error code") };
+  }
+  return { kind: "body", body };
+}
+
+function codedError(code: string, status: number, kind: Kind, callersAppId: boolean): RekeyError {
+  const known = platformError(code, callersAppId);
+  if (known !== undefined) return known;
+  if (kind === "change" && status >= 500) return outcomeUnknown(`error_code ${code}`, code);
+  return new RekeyError("PlatformReplyError", `The platform answers with an unknown error code ${code}`, {
+    platformCode: code,
+    retryable: status < 400 || status >= 500,
+  });
+}
+
+function unanswered(kind: Kind, cause: unknown): RekeyError {
+  if (kind === "change") return outcomeUnknown(cause);
+  return new RekeyError("PlatformUnavailableError", "The platform does not answer", { retryAfterSeconds: 10, cause });
+}
+
+function shapeless(kind: Kind): RekeyError {
+  if (kind === "change") return outcomeUnknown("a successful answer without a code");
+  return new RekeyError("PlatformReplyError", "The platform's answer does not have the documented shape");
+}
+
+function outcomeUnknown(cause: unknown, platformCode?: string): RekeyError {
+  return new RekeyError("OutcomeUnknownError", "The change was sent, but no usable answer came", {
+    cause,
+    ...(platformCode === undefined ? {} : { platformCode }),
+  });
+}
+
+/** JSON, or undefined: proxies answer HTML, and cut answers are common. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

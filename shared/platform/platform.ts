@@ -1,0 +1,136 @@
+import { RekeyError } from "../errors.ts";
+import type { Clock, Deadline } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import type { Secrets } from "../runtime/secrets.ts";
+import { type CallContext, createPlatformCalls, type PlatformCalls } from "./calls.ts";
+import { type CredentialStore, type Credentials, createCredentialStore } from "./credentials.ts";
+import { createLogIn } from "./login.ts";
+import { createSession, type Session } from "./session.ts";
+import type { Token } from "./session-document.ts";
+
+/** The platform as the operations see it: its calls, the shared session, the credentials. */
+export interface Platform {
+  readonly calls: PlatformCalls;
+  readonly session: Session;
+  readonly credentials: CredentialStore;
+  /** For one invocation. @param accessToken the caller's own token, used as it is and never renewed by us */
+  authorize(deadline: Deadline, accessToken?: string): Authorization;
+}
+
+/** Runs calls with the shared token, or the caller's, for as long as one invocation lasts. */
+export interface Authorization {
+  /**
+   * Makes a call; a refused token is replaced and the call repeated: by what others published, and by one renewal of
+   * our own at most. A refused token means that the platform has done nothing.
+   *
+   * @param limitMs the longest that one attempt may take; absent: what the deadline leaves
+   * @throws AccessTokenRejectedError when that does not help; and what the call throws
+   */
+  call<Result>(request: (context: CallContext) => Promise<Result>, limitMs?: number): Promise<Result>;
+  credentials(): Promise<Credentials>;
+}
+
+interface PlatformDependencies {
+  readonly secrets: Secrets;
+  readonly secretId: string;
+  readonly sessionSecretId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+// Answers must leave before the invocation's time ends.
+const reserveMs = 100;
+const maxAdoptions = 4;
+// Where a connection fails, the address or the certificates may have been changed since we read them.
+const staleMs = 10_000;
+
+/** The platform behind the application secret; one per sandbox, since it keeps connections and the token. */
+export function createPlatform(dependencies: PlatformDependencies): Platform {
+  const { secrets, secretId, sessionSecretId, clock, log, metrics } = dependencies;
+  const credentials = createCredentialStore(secrets, secretId, clock);
+  const calls = createPlatformCalls(clock, metrics);
+  const logIn = createLogIn(calls, credentials, clock);
+  const session = createSession({ secrets, secretId: sessionSecretId, logIn, clock, log, metrics });
+  return {
+    calls,
+    session,
+    credentials,
+    authorize: (deadline, accessToken) => createAuthorization({ credentials, session }, deadline, accessToken),
+  };
+}
+
+function createAuthorization(
+  { credentials: store, session }: Pick<Platform, "credentials" | "session">,
+  deadline: Deadline,
+  callersToken: string | undefined,
+): Authorization {
+  let token: Token | undefined;
+  let renewed = false;
+  let adoptions = 0;
+
+  /** One attempt; what never reached the platform is tried again when the secret has changed meanwhile. */
+  async function attempt<Result>(
+    request: (context: CallContext) => Promise<Result>,
+    accessToken: string,
+    limitMs: number,
+  ): Promise<Result> {
+    const context = { accessToken, timeoutMs: Math.max(1, Math.min(limitMs, deadline.remaining() - reserveMs)) };
+    const credentials = await store.get(deadline);
+    try {
+      return await request({ ...context, credentials });
+    } catch (error) {
+      if (!isUnsent(error)) throw error;
+      const changed = await store.get(deadline, staleMs);
+      if (changed.versionId === credentials.versionId) throw error;
+      return request({ ...context, credentials: changed });
+    }
+  }
+
+  return {
+    credentials: () => store.get(deadline),
+    async call(request, limitMs = Number.POSITIVE_INFINITY) {
+      if (callersToken !== undefined) {
+        return attempt(request, callersToken, limitMs).catch((error: unknown) => {
+          throw isTokenRefusal(error) ? callersTokenRefused(error) : error;
+        });
+      }
+      // Neither waits for the other: a cold start has two secrets to read.
+      token ??= (await Promise.all([session.token(deadline), store.get(deadline)]))[0];
+      for (;;) {
+        try {
+          return await attempt(request, token.accessToken, limitMs);
+        } catch (error) {
+          if (!isTokenRefusal(error) || renewed || adoptions > maxAdoptions) throw error;
+          const replacement = await session.replace(token, "refused", deadline);
+          token = replacement.token;
+          renewed = replacement.renewed;
+          adoptions += 1;
+        }
+      }
+    },
+  };
+}
+
+function isTokenRefusal(error: unknown): error is RekeyError {
+  return error instanceof RekeyError && error.name === "AccessTokenRejectedError";
+}
+
+/** Whether a request surely never arrived: no connection, or no trusted one. */
+function isUnsent(error: unknown): boolean {
+  return (
+    error instanceof RekeyError &&
+    error.platformCode === undefined &&
+    (error.name === "ConfigurationError" || error.name === "PlatformUnavailableError")
+  );
+}
+
+function callersTokenRefused(error: RekeyError): RekeyError {
+  return new RekeyError("AccessTokenRejectedError", "The platform refuses the access token that the caller gave", {
+    status: 401,
+    retryable: false,
+    advice: "Leave the token out, or take the current one from authenticate.",
+    ...(error.platformCode === undefined ? {} : { platformCode: error.platformCode }),
+  });
+}

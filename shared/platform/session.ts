@@ -1,0 +1,275 @@
+import { RekeyError } from "../errors.ts";
+import { type Clock, type Deadline, deadlineIn } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import type { Secrets } from "../runtime/secrets.ts";
+import { createLease, leaseTermMs } from "./lease.ts";
+import type { LogIn } from "./login.ts";
+import {
+  bookRenewal,
+  freshRequestToken,
+  isRegularRenewal,
+  parseSession,
+  requestToken,
+  type SessionDocument,
+  type StoredSession,
+  type Token,
+  tokenOf,
+} from "./session-document.ts";
+
+/** Why a token that has not ended is to be replaced. */
+export type RenewalReason = "refused" | "requested";
+
+/**
+ * The one token that all sandboxes of all functions share, because the platform honours only the last one issued.
+ *
+ * Every method throws SecretsUnavailableError when no token can be had within the deadline, RenewalLimitedError when
+ * an early renewal would exceed the allowance, and what the login itself throws.
+ */
+export interface Session {
+  /** A token that is valid as far as we know, without a call while this sandbox has one. */
+  token(deadline: Deadline): Promise<Token>;
+  /** The token that the store holds now. */
+  current(deadline: Deadline): Promise<Token>;
+  /** A token other than the given one: another's publication where there is one (`renewed: false`), else a renewal. */
+  replace(old: Token, reason: RenewalReason, deadline: Deadline): Promise<{ token: Token; renewed: boolean }>;
+  /** The stored session as it is, for a status. */
+  look(deadline: Deadline): Promise<StoredSession>;
+}
+
+interface SessionDependencies {
+  readonly secrets: Secrets;
+  readonly secretId: string;
+  readonly logIn: LogIn;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** 0 to 1; spreads the sandboxes over the time in which a token may be renewed. */
+  readonly random?: () => number;
+}
+
+/** What a renewal needs to know. */
+interface Renewal {
+  readonly base: StoredSession;
+  /** `ended` when the token is at its end or absent. */
+  readonly reason: RenewalReason | "ended";
+  readonly refused: string | undefined;
+  readonly deadline: Deadline;
+}
+
+// A token that ends sooner than this might end on its way to the platform.
+const usableMs = 5_000;
+const retryEarlyMs = 30_000;
+
+/** A session in the secret `secretId`. */
+export function createSession(dependencies: SessionDependencies): Session {
+  const { secrets, secretId, logIn, clock, log, metrics, random = Math.random } = dependencies;
+  // Sandboxes come into the renewal band one after another, so that one has renewed before the next one asks.
+  const earlyMs = 120_000 + random() * 180_000;
+  let cached: Token | undefined;
+  let renewing: Promise<{ token: Token; renewed: boolean }> | undefined;
+  let notEarlyBeforeMs = 0;
+
+  async function read(deadline: Deadline): Promise<StoredSession> {
+    const version = await secrets.read(secretId, deadline);
+    return version === undefined
+      ? { versionId: "", document: undefined }
+      : parseSession(version.versionId, version.text);
+  }
+
+  const isDueEarly = (token: Token) => {
+    const lifetimeMs = token.expiresAtMs - token.issuedAtMs;
+    return token.expiresAtMs - clock.now() < Math.min(earlyMs, lifetimeMs / 4);
+  };
+
+  /** Renews, or waits for who does; one renewal at a time in this sandbox. */
+  function renew(renewal: Renewal): Promise<{ token: Token; renewed: boolean }> {
+    renewing ??= renewOrWait(renewal).finally(() => {
+      renewing = undefined;
+    });
+    return renewing;
+  }
+
+  async function renewOrWait({ base: first, reason, refused, deadline }: Renewal) {
+    const lease = createLease(secrets, secretId, clock);
+    let base = first;
+    let pauseMs = 150;
+    for (let waited = false; ; waited = true) {
+      if (base.document === undefined) base = await heal(base, deadline);
+      const slot = await lease.tryTake(base.document?.turn ?? 0, deadline);
+      if (slot !== undefined) {
+        // Since we read, another may have published and gone: then there is nothing to renew.
+        const now = waited ? await read(deadline) : base;
+        if (now.versionId === base.versionId) return holdAndRenew({ base, reason, refused, deadline }, lease, slot);
+        await lease.release(slot, base.document?.turn ?? 0, deadline);
+      }
+      if (!waited) metrics.count("LeaseWaits");
+      if (deadline.remaining() < pauseMs + 200) throw noTokenInTime();
+      await clock.sleep(pauseMs * (0.75 + random() / 2));
+      pauseMs = Math.min(pauseMs * 1.3, 600);
+      const next = await read(deadline);
+      const token = tokenOf(next, clock.now() + usableMs);
+      if (next.versionId !== base.versionId && token !== undefined && token.accessToken !== refused) {
+        cached = token;
+        return { token, renewed: false };
+      }
+      base = next;
+    }
+  }
+
+  /** An empty or mangled session becomes one without a token; of all who find it so, one writes. */
+  async function heal(base: StoredSession, deadline: Deadline): Promise<StoredSession> {
+    const lease = createLease(secrets, secretId, clock);
+    const turn = base.versionId === "" ? 0 : ((await lease.position(deadline)) ?? 0);
+    const text = JSON.stringify({ turn });
+    await secrets.write(secretId, { token: requestToken("begin", base.versionId), text }, deadline);
+    let healed = await read(deadline);
+    if (healed.document === undefined && healed.versionId === base.versionId) {
+      // The label AWSCURRENT was moved back to a version that has been healed before.
+      await secrets.write(secretId, { token: freshRequestToken(), text }, deadline);
+      healed = await read(deadline);
+    }
+    if (healed.document !== undefined && base.versionId !== "") log.warn("Session secret was unreadable and is healed");
+    return healed;
+  }
+
+  /** As the holder: logs in, publishes; gives the lease back when the login failed. */
+  async function holdAndRenew(renewal: Renewal, lease: ReturnType<typeof createLease>, slot: number) {
+    const { base, reason, refused, deadline } = renewal;
+    const turn = base.document?.turn ?? 0;
+    const heldUntilMs = clock.now() + leaseTermMs;
+    try {
+      const booking = book(base, reason);
+      // After a refusal the refreshToken may be the stranger's victim too; after a request the credentials have changed.
+      const refreshToken = reason === "ended" ? base.document?.refreshToken : undefined;
+      const startedAtMs = clock.now();
+      const budget = () => Math.min(heldUntilMs - clock.now() - 2_000, deadline.remaining() - 500);
+      const reply = await logIn({ refreshToken, fresh: reason === "requested", budget });
+      const token: Token = {
+        accessToken: reply.accessToken,
+        issuedAtMs: startedAtMs,
+        expiresAtMs: startedAtMs + reply.expiresIn * 1000,
+      };
+      const document: SessionDocument = { ...token, ...booking, turn: slot };
+      if (reply.refreshToken != null) document.refreshToken = reply.refreshToken;
+      log.info("Access token renewed", { reason, expiresAtMs: token.expiresAtMs });
+      const published = await publish(base, document, lease, deadline);
+      cached = published ?? token;
+      return { token: cached, renewed: published === undefined };
+    } catch (error) {
+      await lease.release(slot, turn, deadlineIn(1_000, clock));
+      if (error instanceof RekeyError && error.name === "RenewalLimitedError") {
+        log.error("Renewal refused by the allowance", { reason, refused: refused !== undefined });
+      }
+      throw error;
+    }
+  }
+
+  function book(base: StoredSession, reason: Renewal["reason"]): Pick<SessionDocument, "bookedUntilMs"> {
+    const bookedUntilMs = base.document?.bookedUntilMs ?? 0;
+    if (reason === "ended" && isRegularRenewal(base, clock.now())) return { bookedUntilMs };
+    const booking = bookRenewal(bookedUntilMs, clock.now());
+    if ("bookedUntilMs" in booking) return booking;
+    const message =
+      reason === "refused"
+        ? "Another system keeps logging in with the same application; the token will not be renewed again yet"
+        : "The token was renewed too often; it will not be renewed again yet";
+    throw new RekeyError("RenewalLimitedError", message, booking);
+  }
+
+  /** @returns another's token, when another published meanwhile and ours is worth nothing; else undefined */
+  async function publish(
+    base: StoredSession,
+    document: SessionDocument,
+    lease: ReturnType<typeof createLease>,
+    deadline: Deadline,
+  ): Promise<Token | undefined> {
+    const text = JSON.stringify(document);
+    try {
+      // A holder that was relieved must not put its dead token over its successor's.
+      let ours = await lease.holds(document.turn, deadline);
+      let outcome = ours
+        ? await secrets.write(secretId, { token: requestToken("publish", base.versionId), text }, deadline)
+        : "taken";
+      if (outcome === "taken" && ours) {
+        // This version had a successor before, and somebody moved AWSCURRENT back to it.
+        ours = await lease.holds(document.turn, deadline);
+        if (ours) outcome = await secrets.write(secretId, { token: freshRequestToken(), text }, deadline);
+      }
+      if (outcome === "limited") {
+        log.error("Session cannot be published: the secret has too many versions; this sandbox keeps its own token");
+      }
+      if (outcome !== "taken") return undefined;
+      return tokenOf(await read(deadline), clock.now() + usableMs);
+    } catch (error) {
+      // The token works whether or not the others learn of it.
+      log.error("Session cannot be published", { error: error instanceof Error ? error.name : "unknown" });
+      return undefined;
+    }
+  }
+
+  /** Renewal while the old token still serves: it may fail, and it may not take long. */
+  async function renewEarly(token: Token, deadline: Deadline): Promise<Token> {
+    const stored = await read(deadline);
+    const newer = tokenOf(stored, clock.now() + usableMs);
+    if (newer !== undefined && !isDueEarly(newer)) {
+      cached = newer;
+      return newer;
+    }
+    const short = deadlineIn(Math.min(6_000, deadline.remaining() / 2), clock);
+    const renewal = { base: stored, reason: "ended", refused: undefined, deadline: short } as const;
+    return (await renew(renewal)).token;
+  }
+
+  return {
+    async token(deadline) {
+      const token = cached ?? tokenOf(await read(deadline), clock.now() + usableMs);
+      if (token !== undefined && token.expiresAtMs - usableMs > clock.now()) {
+        cached = token;
+        if (!isDueEarly(token) || clock.now() < notEarlyBeforeMs) return token;
+        try {
+          return await renewEarly(token, deadline);
+        } catch (error) {
+          if (token.expiresAtMs - usableMs <= clock.now()) throw error;
+          notEarlyBeforeMs = clock.now() + retryEarlyMs;
+          log.warn("Early renewal failed; the old token still serves", { error: nameOf(error) });
+          return token;
+        }
+      }
+      const stored = await read(deadline);
+      const found = tokenOf(stored, clock.now() + usableMs);
+      if (found !== undefined) {
+        cached = found;
+        return found;
+      }
+      return (await renew({ base: stored, reason: "ended", refused: undefined, deadline })).token;
+    },
+    async current(deadline) {
+      const stored = await read(deadline);
+      // What this sandbox could not publish is newer than what the store holds.
+      const found = tokenOf(stored, clock.now() + usableMs);
+      if (found !== undefined && !(cached !== undefined && cached.issuedAtMs > found.issuedAtMs)) cached = found;
+      return this.token(deadline);
+    },
+    async replace(old, reason, deadline) {
+      const stored = await read(deadline);
+      const found = tokenOf(stored, clock.now() + usableMs);
+      if (found !== undefined && found.accessToken !== old.accessToken) {
+        cached = found;
+        return { token: found, renewed: false };
+      }
+      return renew({ base: stored, reason, refused: old.accessToken, deadline });
+    },
+    look: read,
+  };
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "unknown";
+}
+
+function noTokenInTime(): RekeyError {
+  return new RekeyError("SecretsUnavailableError", "Another sandbox is renewing the access token and takes too long", {
+    retryAfterSeconds: 5,
+  });
+}
