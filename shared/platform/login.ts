@@ -36,17 +36,22 @@ export function createLogIn(calls: PlatformCalls, store: CredentialStore, clock:
     throw new RekeyError("PlatformUnavailableError", "No time is left to log in", { retryAfterSeconds: 5 });
   };
 
+  /** @returns undefined when the platform refuses the refreshToken */
+  async function renew(credentials: Credentials, refreshToken: string, budget: () => number) {
+    try {
+      return await calls.refreshToken(credentials, refreshToken, timeout(budget));
+    } catch (error) {
+      // How long a refreshToken lives is disputed; whatever the platform has against it, a login settles.
+      const refusedByPlatform = error instanceof RekeyError && error.platformCode !== undefined;
+      if (!refusedByPlatform || error.name === "PlatformThrottledError") throw error;
+      return undefined;
+    }
+  }
+
   async function logIn(credentials: Credentials, { refreshToken, budget }: LoginRequest): Promise<TokenReply> {
     if (refused?.versionId === credentials.versionId && clock.now() < refused.untilMs) throw refused.error;
-    if (refreshToken !== undefined) {
-      try {
-        return await calls.refreshToken(credentials, refreshToken, timeout(budget));
-      } catch (error) {
-        // How long a refreshToken lives is disputed; whatever the platform has against it, a login settles.
-        if (!(error instanceof RekeyError) || error.platformCode === undefined) throw error;
-        if (error.name === "PlatformThrottledError") throw error;
-      }
-    }
+    const renewed = refreshToken === undefined ? undefined : await renew(credentials, refreshToken, budget);
+    if (renewed !== undefined) return renewed;
     try {
       return await calls.login(credentials, timeout(budget));
     } catch (error) {

@@ -103,7 +103,7 @@ function createAuthorization(
           return await attempt(request, token.accessToken, limitMs);
         } catch (error) {
           if (!isTokenRefusal(error) || renewed || adoptions > maxAdoptions) throw error;
-          const replacement = await session.replace(token, "refused", deadline);
+          const replacement = await session.replace(token, deadline);
           token = replacement.token;
           renewed = replacement.renewed;
           adoptions += 1;

@@ -3,7 +3,7 @@ import { type Clock, type Deadline, deadlineIn } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { Secrets } from "../runtime/secrets.ts";
-import { createLease, leaseTermMs } from "./lease.ts";
+import { createLease, type Lease, leaseTermMs } from "./lease.ts";
 import type { LogIn } from "./login.ts";
 import {
   bookRenewal,
@@ -17,9 +17,6 @@ import {
   tokenOf,
 } from "./session-document.ts";
 
-/** Why a token that has not ended is to be replaced. */
-export type RenewalReason = "refused" | "requested";
-
 /**
  * The one token that all sandboxes of all functions share, because the platform honours only the last one issued.
  *
@@ -32,7 +29,9 @@ export interface Session {
   /** The token that the store holds now. */
   current(deadline: Deadline): Promise<Token>;
   /** A token other than the given one: another's publication where there is one (`renewed: false`), else a renewal. */
-  replace(old: Token, reason: RenewalReason, deadline: Deadline): Promise<{ token: Token; renewed: boolean }>;
+  replace(old: Token, deadline: Deadline): Promise<{ token: Token; renewed: boolean }>;
+  /** A token from a login made now, unless another sandbox publishes one meanwhile. */
+  renew(deadline: Deadline): Promise<Token>;
   /** The stored session as it is, for a status. */
   look(deadline: Deadline): Promise<StoredSession>;
 }
@@ -51,8 +50,8 @@ interface SessionDependencies {
 /** What a renewal needs to know. */
 interface Renewal {
   readonly base: StoredSession;
-  /** `ended` when the token is at its end or absent. */
-  readonly reason: RenewalReason | "ended";
+  /** The token is at its end or absent; the platform refused it; or somebody asked. */
+  readonly reason: "ended" | "refused" | "requested";
   readonly refused: string | undefined;
   readonly deadline: Deadline;
 }
@@ -90,51 +89,63 @@ export function createSession(dependencies: SessionDependencies): Session {
     return renewing;
   }
 
-  async function renewOrWait({ base: first, reason, refused, deadline }: Renewal) {
+  async function renewOrWait(renewal: Renewal) {
+    const { refused, deadline } = renewal;
     const lease = createLease(secrets, secretId, clock);
-    let base = first;
-    let pauseMs = 150;
-    for (let waited = false; ; waited = true) {
-      if (base.document === undefined) base = await heal(base, deadline);
-      const slot = await lease.tryTake(base.document?.turn ?? 0, deadline);
-      if (slot !== undefined) {
-        // Since we read, another may have published and gone: then there is nothing to renew.
-        const now = waited ? await read(deadline) : base;
-        if (now.versionId === base.versionId) return holdAndRenew({ base, reason, refused, deadline }, lease, slot);
-        await lease.release(slot, base.document?.turn ?? 0, deadline);
-      }
-      if (!waited) metrics.count("LeaseWaits");
+    let base = await healed(renewal.base, deadline);
+    let renewed = await renewUnderLease({ ...renewal, base }, lease);
+    if (renewed === undefined) metrics.count("LeaseWaits");
+    for (let pauseMs = 150; renewed === undefined; pauseMs = Math.min(pauseMs * 1.3, 600)) {
       if (deadline.remaining() < pauseMs + 200) throw noTokenInTime();
       await clock.sleep(pauseMs * (0.75 + random() / 2));
-      pauseMs = Math.min(pauseMs * 1.3, 600);
       const next = await read(deadline);
-      const token = tokenOf(next, clock.now() + usableMs);
-      if (next.versionId !== base.versionId && token !== undefined && token.accessToken !== refused) {
-        cached = token;
-        return { token, renewed: false };
-      }
-      base = next;
+      const published = next.versionId === base.versionId ? undefined : adoptable(next, refused);
+      if (published !== undefined) return { token: published, renewed: false };
+      base = await healed(next, deadline);
+      renewed = await renewUnderLease({ ...renewal, base }, lease);
     }
+    return renewed;
+  }
+
+  /** Renews if the lease can be had now; undefined while another holds it. */
+  async function renewUnderLease(renewal: Renewal, lease: Lease) {
+    const { base, deadline } = renewal;
+    const turn = base.document?.turn ?? 0;
+    const slot = await lease.tryTake(turn, deadline);
+    if (slot === undefined) return undefined;
+    // Since we read, another may have published and gone: then there is nothing to renew.
+    if ((await read(deadline)).versionId === base.versionId) return holdAndRenew(renewal, lease, slot);
+    await lease.release(slot, turn, deadline);
+    return undefined;
+  }
+
+  /** Takes over what a session holds, unless it is what the platform has just refused. */
+  function adoptable(stored: StoredSession, refused: string | undefined): Token | undefined {
+    const token = tokenOf(stored, clock.now() + usableMs);
+    if (token === undefined || token.accessToken === refused) return undefined;
+    cached = token;
+    return token;
   }
 
   /** An empty or mangled session becomes one without a token; of all who find it so, one writes. */
-  async function heal(base: StoredSession, deadline: Deadline): Promise<StoredSession> {
+  async function healed(base: StoredSession, deadline: Deadline): Promise<StoredSession> {
+    if (base.document !== undefined) return base;
     const lease = createLease(secrets, secretId, clock);
     const turn = base.versionId === "" ? 0 : ((await lease.position(deadline)) ?? 0);
     const text = JSON.stringify({ turn });
     await secrets.write(secretId, { token: requestToken("begin", base.versionId), text }, deadline);
-    let healed = await read(deadline);
-    if (healed.document === undefined && healed.versionId === base.versionId) {
+    let sound = await read(deadline);
+    if (sound.document === undefined && sound.versionId === base.versionId) {
       // The label AWSCURRENT was moved back to a version that has been healed before.
       await secrets.write(secretId, { token: freshRequestToken(), text }, deadline);
-      healed = await read(deadline);
+      sound = await read(deadline);
     }
-    if (healed.document !== undefined && base.versionId !== "") log.warn("Session secret was unreadable and is healed");
-    return healed;
+    if (sound.document !== undefined && base.versionId !== "") log.warn("Session secret was unreadable and is healed");
+    return sound;
   }
 
   /** As the holder: logs in, publishes; gives the lease back when the login failed. */
-  async function holdAndRenew(renewal: Renewal, lease: ReturnType<typeof createLease>, slot: number) {
+  async function holdAndRenew(renewal: Renewal, lease: Lease, slot: number) {
     const { base, reason, refused, deadline } = renewal;
     const turn = base.document?.turn ?? 0;
     const heldUntilMs = clock.now() + leaseTermMs;
@@ -181,7 +192,7 @@ export function createSession(dependencies: SessionDependencies): Session {
   async function publish(
     base: StoredSession,
     document: SessionDocument,
-    lease: ReturnType<typeof createLease>,
+    lease: Lease,
     deadline: Deadline,
   ): Promise<Token | undefined> {
     const text = JSON.stringify(document);
@@ -208,57 +219,56 @@ export function createSession(dependencies: SessionDependencies): Session {
     }
   }
 
+  const isUsable = (token: Token) => token.expiresAtMs - usableMs > clock.now();
+
   /** Renewal while the old token still serves: it may fail, and it may not take long. */
   async function renewEarly(token: Token, deadline: Deadline): Promise<Token> {
-    const stored = await read(deadline);
-    const newer = tokenOf(stored, clock.now() + usableMs);
-    if (newer !== undefined && !isDueEarly(newer)) {
+    if (clock.now() < notEarlyBeforeMs) return token;
+    const short = deadlineIn(Math.min(6_000, deadline.remaining() / 2), clock);
+    try {
+      const stored = await read(short);
+      const newer = tokenOf(stored, clock.now() + usableMs);
+      if (newer === undefined || isDueEarly(newer)) {
+        return (await renew({ base: stored, reason: "ended", refused: undefined, deadline: short })).token;
+      }
       cached = newer;
       return newer;
+    } catch (error) {
+      if (!isUsable(token)) throw error;
+      notEarlyBeforeMs = clock.now() + retryEarlyMs;
+      log.warn("Early renewal failed; the old token still serves", { error: nameOf(error) });
+      return token;
     }
-    const short = deadlineIn(Math.min(6_000, deadline.remaining() / 2), clock);
-    const renewal = { base: stored, reason: "ended", refused: undefined, deadline: short } as const;
-    return (await renew(renewal)).token;
   }
 
   return {
     async token(deadline) {
-      const token = cached ?? tokenOf(await read(deadline), clock.now() + usableMs);
-      if (token !== undefined && token.expiresAtMs - usableMs > clock.now()) {
-        cached = token;
-        if (!isDueEarly(token) || clock.now() < notEarlyBeforeMs) return token;
-        try {
-          return await renewEarly(token, deadline);
-        } catch (error) {
-          if (token.expiresAtMs - usableMs <= clock.now()) throw error;
-          notEarlyBeforeMs = clock.now() + retryEarlyMs;
-          log.warn("Early renewal failed; the old token still serves", { error: nameOf(error) });
-          return token;
-        }
-      }
+      if (cached !== undefined && isUsable(cached)) return isDueEarly(cached) ? renewEarly(cached, deadline) : cached;
       const stored = await read(deadline);
       const found = tokenOf(stored, clock.now() + usableMs);
-      if (found !== undefined) {
-        cached = found;
-        return found;
+      if (found === undefined) {
+        return (await renew({ base: stored, reason: "ended", refused: undefined, deadline })).token;
       }
-      return (await renew({ base: stored, reason: "ended", refused: undefined, deadline })).token;
+      cached = found;
+      return isDueEarly(found) ? renewEarly(found, deadline) : found;
     },
     async current(deadline) {
       const stored = await read(deadline);
-      // What this sandbox could not publish is newer than what the store holds.
       const found = tokenOf(stored, clock.now() + usableMs);
-      if (found !== undefined && !(cached !== undefined && cached.issuedAtMs > found.issuedAtMs)) cached = found;
+      // What this sandbox could not publish is newer than what the store holds.
+      if (found !== undefined && found.issuedAtMs >= (cached?.issuedAtMs ?? 0)) cached = found;
       return this.token(deadline);
     },
-    async replace(old, reason, deadline) {
+    async replace(old, deadline) {
       const stored = await read(deadline);
-      const found = tokenOf(stored, clock.now() + usableMs);
-      if (found !== undefined && found.accessToken !== old.accessToken) {
-        cached = found;
-        return { token: found, renewed: false };
-      }
-      return renew({ base: stored, reason, refused: old.accessToken, deadline });
+      const published = adoptable(stored, old.accessToken);
+      if (published !== undefined) return { token: published, renewed: false };
+      return renew({ base: stored, reason: "refused", refused: old.accessToken, deadline });
+    },
+    async renew(deadline) {
+      const stored = await read(deadline);
+      const refused = stored.document?.accessToken;
+      return (await renew({ base: stored, reason: "requested", refused, deadline })).token;
     },
     look: read,
   };

@@ -15,13 +15,18 @@ export interface Log {
   with(fields: LogFields): Log;
 }
 
+/** Writes one line to standard output; `console.log` would have Lambda put its own columns before the JSON. */
+export function writeLine(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 /**
  * A log for one level and everything above it.
  *
  * @param level `DEBUG`, `INFO`, `WARN`, `ERROR` or `SILENT` in any case; anything else counts as `INFO`
  * @param write where a line goes; by default standard output, which Lambda takes to CloudWatch
  */
-export function createLog(level: string, write: (line: string) => void = console.log, bound: LogFields = {}): Log {
+export function createLog(level: string, write: (line: string) => void = writeLine, bound: LogFields = {}): Log {
   const upper = level.toUpperCase();
   const threshold = isLevel(upper) ? severity[upper] : severity.INFO;
   const at = (name: Level) => (message: string, fields?: LogFields) => {

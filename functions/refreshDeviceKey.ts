@@ -1,0 +1,96 @@
+import * as z from "zod/mini";
+import { RekeyError } from "../shared/errors.ts";
+import { accessToken, deviceId, idempotencyKey, text256, timeoutSeconds } from "../shared/http/fields.ts";
+import { createHandler, type Invocation } from "../shared/http/handler.ts";
+import { bodyOf, headerOf, idempotencyKeyOf, queryOf } from "../shared/http/request.ts";
+import { createPlatform, type Platform } from "../shared/platform/platform.ts";
+import { refreshDeviceKey } from "../shared/platform/refresh.ts";
+import type { Clock } from "../shared/runtime/clock.ts";
+import { isoTime } from "../shared/runtime/clock.ts";
+import { createRuntime } from "../shared/runtime/runtime.ts";
+
+/** A device and what its key is to become. */
+export const refreshDeviceKeyInput = z.strictObject({
+  deviceId,
+  nodeId: z.optional(text256),
+  verifyCode: z.optional(text256),
+  timeout: z.optional(timeoutSeconds),
+  appId: z.optional(text256),
+  accessToken: z.optional(accessToken),
+  idempotencyKey: z.optional(idempotencyKey),
+  expectedNodeId: z.optional(text256),
+  /** False keeps the code out of the answer, and so out of a workflow's history; a repeat with the key brings it. */
+  includeCode: z.optional(z.boolean()),
+});
+
+/** The code that the new hardware needs, and until when. */
+export const refreshDeviceKeyOutput = z.object({
+  deviceId: z.string(),
+  nodeId: z.optional(z.string()),
+  verifyCode: z.optional(z.string()),
+  timeout: z.nullable(z.number()),
+  expiresAt: z.nullable(z.string()),
+  replayed: z.boolean(),
+});
+
+type Input = z.infer<typeof refreshDeviceKeyInput>;
+type Output = z.infer<typeof refreshDeviceKeyOutput>;
+
+/** Re-keys one device and leaves one audit line, however it ends. */
+export async function run(
+  input: Input,
+  { deadline, log, caller }: Invocation,
+  { platform, clock }: { readonly platform: Platform; readonly clock: Clock },
+): Promise<Output> {
+  const { timeout, includeCode = true, ...request } = input;
+  const startedAtMs = clock.now();
+  const audit = (outcome: string, fields: { platformCode?: string | undefined; replayed?: boolean }) =>
+    log.info("Device key refresh", {
+      audit: true,
+      deviceId: input.deviceId,
+      nodeId: input.nodeId,
+      appId: input.appId,
+      caller,
+      outcome,
+      durationMs: clock.now() - startedAtMs,
+      ...fields,
+    });
+  try {
+    const state = await refreshDeviceKey({ ...request, timeoutSeconds: timeout }, { platform, clock, deadline });
+    audit("ok", { replayed: state.replayed });
+    return {
+      deviceId: input.deviceId,
+      ...(input.nodeId === undefined ? {} : { nodeId: input.nodeId }),
+      ...(includeCode ? { verifyCode: state.verifyCode } : {}),
+      timeout: state.timeoutSeconds,
+      expiresAt: state.expiresAtMs === null ? null : isoTime(state.expiresAtMs),
+      replayed: state.replayed,
+    };
+  } catch (error) {
+    if (error instanceof RekeyError) audit(error.name, { platformCode: error.platformCode });
+    else audit("UnexpectedError", {});
+    throw error;
+  }
+}
+
+const runtime = createRuntime();
+const { config, clock } = runtime;
+const platform = createPlatform({ ...runtime, ...config });
+
+/** `PUT /devices/{deviceId}/key`, and invoked directly. */
+export const handler = createHandler(
+  {
+    name: "refreshDeviceKey",
+    input: refreshDeviceKeyInput,
+    output: refreshDeviceKeyOutput,
+    fromHttp: (event) => ({
+      ...bodyOf(event, ["nodeId", "verifyCode", "timeout", "expectedNodeId"]),
+      ...queryOf(event, ["appId"]),
+      deviceId: event.pathParameters?.["deviceId"],
+      accessToken: headerOf(event, "x-platform-access-token"),
+      idempotencyKey: idempotencyKeyOf(event),
+    }),
+    run: (input, invocation) => run(input, invocation, { platform, clock }),
+  },
+  runtime,
+);

@@ -1,0 +1,150 @@
+import * as z from "zod/mini";
+import { type ErrorName, RekeyError } from "../shared/errors.ts";
+import { accessToken, deviceId, text256 } from "../shared/http/fields.ts";
+import { createHandler, type Invocation } from "../shared/http/handler.ts";
+import { type HttpEvent, headerOf, queryOf } from "../shared/http/request.ts";
+import { createPlatform, type Platform } from "../shared/platform/platform.ts";
+import type { Clock } from "../shared/runtime/clock.ts";
+import { createRuntime } from "../shared/runtime/runtime.ts";
+
+/** A device; without one, the service itself. */
+export const statusCheckInput = z.strictObject({
+  deviceId: z.optional(deviceId),
+  appId: z.optional(text256),
+  accessToken: z.optional(accessToken),
+  /** Set by the open health route alone: answer without calling anything. */
+  health: z.optional(z.literal(true)),
+});
+
+/** Whether a device can be re-keyed now, and if not by which errors it would be refused. */
+export const deviceStatus = z.object({
+  deviceId: z.string(),
+  name: z.optional(z.string()),
+  nodeId: z.optional(z.string()),
+  activated: z.boolean(),
+  /** ONLINE, OFFLINE, ABNORMAL, INACTIVE or another word of the platform; UNKNOWN when it says none. */
+  status: z.string(),
+  refreshable: z.boolean(),
+  reasons: z.array(z.string()),
+});
+
+const part = z.object({ ok: z.boolean(), ms: z.int(), error: z.optional(z.string()) });
+
+/** What the service needs, each with whether it works and how long it took to see. */
+export const serviceStatus = z.object({ ok: z.boolean(), secret: part, session: part, platform: part });
+
+/** The answer of the health route. */
+export const healthStatus = z.object({ ok: z.literal(true) });
+
+export const statusCheckOutput = z.union([deviceStatus, serviceStatus, healthStatus]);
+
+type Input = z.infer<typeof statusCheckInput>;
+type Part = z.infer<typeof part>;
+interface Dependencies {
+  readonly platform: Platform;
+  readonly clock: Clock;
+}
+
+/** The state of a device, of the service, or of this function alone. */
+export async function run(
+  input: Input,
+  invocation: Invocation,
+  dependencies: Dependencies,
+): Promise<z.infer<typeof statusCheckOutput>> {
+  if (input.health === true) return { ok: true };
+  if (input.deviceId === undefined) return checkService(invocation, dependencies);
+  return checkDevice({ ...input, deviceId: input.deviceId }, invocation, dependencies);
+}
+
+async function checkDevice(
+  { deviceId, appId, accessToken }: Input & { deviceId: string },
+  { deadline }: Invocation,
+  { platform }: Dependencies,
+): Promise<z.infer<typeof deviceStatus>> {
+  const authorization = platform.authorize(deadline, accessToken);
+  const activation = await authorization.call((context) =>
+    platform.calls.activationStatus(context, { deviceId, appId }),
+  );
+  const device = await authorization.call((context) => platform.calls.deviceInfo(context, { deviceId, appId }));
+  const status = device.status ?? "UNKNOWN";
+  const reasons: ErrorName[] = [];
+  if (!activation.activated) reasons.push("DeviceNotActiveError");
+  if (status === "ONLINE") reasons.push("DeviceOnlineError");
+  const name = activation.name ?? device.name;
+  return {
+    deviceId,
+    ...(name == null ? {} : { name }),
+    ...(device.nodeId == null ? {} : { nodeId: device.nodeId }),
+    activated: activation.activated,
+    status,
+    refreshable: reasons.length === 0,
+    reasons,
+  };
+}
+
+async function checkService(
+  { deadline }: Invocation,
+  { platform, clock }: Dependencies,
+): Promise<z.infer<typeof serviceStatus>> {
+  const timed = async (check: () => Promise<unknown>): Promise<Part> => {
+    const startedAtMs = clock.now();
+    try {
+      await check();
+      return { ok: true, ms: clock.now() - startedAtMs };
+    } catch (error) {
+      const name = error instanceof RekeyError ? error.name : "InternalError";
+      return { ok: false, ms: clock.now() - startedAtMs, error: name };
+    }
+  };
+  const [secret, session] = await Promise.all([
+    timed(() => platform.credentials.get(deadline, 1)),
+    // A session without a token is no fault: the first refresh logs in.
+    timed(() => platform.session.look(deadline)),
+  ]);
+  const connection = await timed(async () => platform.calls.probe(await platform.credentials.get(deadline), deadline));
+  return { ok: secret.ok && session.ok && connection.ok, secret, session, platform: connection };
+}
+
+const runtime = createRuntime();
+const { config, clock } = runtime;
+const platform = createPlatform({ ...runtime, ...config });
+
+const methodsByPath: readonly (readonly [RegExp, string])[] = [
+  [/^\/authenticate$/, "POST"],
+  [/^\/devices\/[^/]+\/key$/, "PUT"],
+  [/^\/devices\/[^/]+\/status$/, "GET"],
+  [/^\/(status|health)$/, "GET"],
+  [/^\/webhooks\/[^/]+$/, "POST"],
+];
+
+/** What the gateway found no route for: a path that does not exist, or a method that a path does not take. */
+function noSuchRoute({ rawPath, requestContext }: HttpEvent): RekeyError {
+  const allowed = methodsByPath.find(([path]) => path.test(rawPath))?.[1];
+  if (allowed === undefined || allowed === requestContext.http.method) {
+    return new RekeyError("RouteNotFoundError", "There is no such route");
+  }
+  return new RekeyError("MethodNotAllowedError", `This route takes ${allowed}`, { allow: [allowed] });
+}
+
+/** `GET /devices/{deviceId}/status`, `GET /status`, `GET /health`, every route that does not exist, and invoked directly. */
+export const handler = createHandler(
+  {
+    name: "statusCheck",
+    input: statusCheckInput,
+    output: statusCheckOutput,
+    fromHttp: (event) => {
+      const route = event.routeKey;
+      if (route === "GET /health") return { health: true };
+      if (route === "GET /status") return queryOf(event, []);
+      if (route !== "GET /devices/{deviceId}/status") throw noSuchRoute(event);
+      return {
+        ...queryOf(event, ["appId"]),
+        deviceId: event.pathParameters?.["deviceId"] ?? "",
+        accessToken: headerOf(event, "x-platform-access-token"),
+      };
+    },
+    run: (input, invocation) => run(input, invocation, { platform, clock }),
+    statusOf: (output) => ("ok" in output && !output.ok ? 503 : 200),
+  },
+  runtime,
+);

@@ -1,0 +1,152 @@
+import middy from "@middy/core";
+import type { APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
+import type * as z from "zod/mini";
+import { RekeyError } from "../errors.ts";
+import { type Deadline, deadlineIn } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Outcome } from "../runtime/metrics.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { parseInput } from "./faults.ts";
+import { type Problem, problemOf } from "./problem.ts";
+import { callerOf, type HttpEvent, isHttpEvent, requestIdOf } from "./request.ts";
+
+/** What an invocation gives to an operation beside its input. */
+export interface Invocation {
+  readonly deadline: Deadline;
+  /** Writes with the invocation's request id. */
+  readonly log: Log;
+  readonly requestId: string;
+  /** Who calls: an ARN, a token's subject, or `direct invocation`. */
+  readonly caller: string;
+}
+
+/** An operation at both entrances. */
+export interface Operation<Input extends z.ZodMiniType, Output extends z.ZodMiniType> {
+  /** Its name in logs and metrics. */
+  readonly name: string;
+  readonly input: Input;
+  /** What leaves; nothing that it does not name. */
+  readonly output: Output;
+  /** The raw input of an HTTP request. @throws the edge's errors */
+  fromHttp(event: HttpEvent): unknown;
+  run(input: z.output<Input>, invocation: Invocation): Promise<z.input<Output>>;
+  /** The status of an answer; 200 when absent. */
+  statusOf?(output: z.output<Output>): number;
+}
+
+type Answer = APIGatewayProxyStructuredResultV2;
+
+/** The deployed function: an HTTP answer for a gateway's event, plain JSON or a thrown error for anything else. */
+export type Handler = (event: unknown, context: Context) => Promise<unknown>;
+
+// What is left of the invocation for writing the answer and the log.
+const marginMs = 400;
+const longestMs = 20_000;
+
+/**
+ * Wraps an operation into the function that is deployed, through middy: validation before, the answer or the problem
+ * after, one measured line at the end of each invocation.
+ */
+export function createHandler<Input extends z.ZodMiniType, Output extends z.ZodMiniType>(
+  operation: Operation<Input, Output>,
+  runtime: Pick<Runtime, "clock" | "log" | "metrics">,
+): Handler {
+  const { clock, log, metrics } = runtime;
+  type Request = middy.Request<unknown, unknown, Error, Context>;
+  const idOf = (request: Request) => requestIdOf(request.event, request.context.awsRequestId ?? "local");
+  let startedAtMs = 0;
+
+  const finish = (request: Request, outcome: Outcome) => {
+    const durationMs = clock.now() - startedAtMs;
+    metrics.flush({ operation: operation.name, outcome, durationMs, requestId: idOf(request) });
+  };
+
+  const run = async (event: unknown, context: Context) => {
+    const requestId = requestIdOf(event, context.awsRequestId ?? "local");
+    const input = parseInput(operation.input, isHttpEvent(event) ? operation.fromHttp(event) : event);
+    const output = await operation.run(input, {
+      deadline: deadlineIn(timeLeft(context), clock),
+      log: log.with({ requestId }),
+      requestId,
+      caller: callerOf(event),
+    });
+    return operation.output.parse(output);
+  };
+
+  return middy<unknown, unknown, Error, Context>()
+    .before(() => {
+      startedAtMs = clock.now();
+    })
+    .after((request) => {
+      finish(request, "ok");
+      if (!isHttpEvent(request.event)) return;
+      const output = operation.output.parse(request.response);
+      request.response = answer(operation.statusOf?.(output) ?? 200, "application/json", output, idOf(request));
+    })
+    .onError((request) => {
+      const { error } = request;
+      const family = error instanceof RekeyError;
+      finish(request, family ? error.name : "UnexpectedError");
+      logError(log.with({ requestId: idOf(request), operation: operation.name }), error);
+      if (!isHttpEvent(request.event)) return;
+      const problem = problemOf(error, idOf(request));
+      request.response = problemAnswer(problem, error);
+    })
+    .handler(run);
+}
+
+function timeLeft(context: Context): number {
+  const left = typeof context.getRemainingTimeInMillis === "function" ? context.getRemainingTimeInMillis() : longestMs;
+  return Math.max(0, Math.min(left, longestMs) - marginMs);
+}
+
+function answer(statusCode: number, type: string, body: unknown, requestId: string): Answer {
+  return {
+    statusCode,
+    headers: { "content-type": type, "x-request-id": requestId, "cache-control": "no-store" },
+    body: JSON.stringify(body),
+    isBase64Encoded: false,
+  };
+}
+
+/** A problem as an HTTP answer, with the headers that its status calls for. */
+export function problemAnswer(problem: Problem, error: unknown): Answer {
+  const answered = answer(problem.status, "application/problem+json", problem, problem.requestId);
+  if (!(error instanceof RekeyError)) return answered;
+  const retryAfter = error.retryAfterSeconds ?? (problem.status === 429 || problem.status === 503 ? 5 : undefined);
+  return {
+    ...answered,
+    headers: {
+      ...answered.headers,
+      ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }),
+      ...(error.allow === undefined ? {} : { allow: error.allow.join(", ") }),
+    },
+  };
+}
+
+/** The caller's faults are news, ours and the platform's are errors; a cause goes into the log and nowhere else. */
+function logError(log: Log, error: unknown): void {
+  if (!(error instanceof RekeyError)) {
+    log.error("Invocation failed unexpectedly", { error: describe(error), stack: stackOf(error) });
+    return;
+  }
+  const fields = {
+    error: error.name,
+    detail: error.message,
+    platformCode: error.platformCode,
+    cause: error.cause === undefined ? undefined : describe(error.cause),
+  };
+  if (error.status < 500) log.info("Request refused", fields);
+  else if (error.name === "ConfigurationError") log.error("Request failed", fields);
+  else log.warn("Request failed", fields);
+}
+
+function describe(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause).slice(0, 200);
+  const code = "code" in cause ? ` ${String(cause.code)}` : "";
+  return `${cause.name}${code}: ${cause.message}`.slice(0, 300);
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.stack?.split("\n").slice(1, 6).join(" | ") : undefined;
+}

@@ -1,0 +1,106 @@
+import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import { RekeyError } from "../errors.ts";
+import { invalidInput } from "./faults.ts";
+
+/** The event of an API Gateway HTTP API, payload format 2.0, as far as we read it. */
+export type HttpEvent = APIGatewayProxyEventV2;
+
+/** Whether an event came through the gateway; everything else is a direct invocation's input. */
+export function isHttpEvent(event: unknown): event is HttpEvent {
+  if (typeof event !== "object" || event === null) return false;
+  if (!("version" in event) || event.version !== "2.0" || !("requestContext" in event)) return false;
+  const { requestContext } = event;
+  return typeof requestContext === "object" && requestContext !== null && "http" in requestContext;
+}
+
+/** The value of a header, whatever the spelling of its name; undefined when absent. */
+export function headerOf(event: HttpEvent, name: string): string | undefined {
+  const wanted = name.toLowerCase();
+  for (const [key, value] of Object.entries(event.headers ?? {})) if (key.toLowerCase() === wanted) return value;
+  return undefined;
+}
+
+const maxBodyBytes = 64 * 1024;
+
+/**
+ * The members of a JSON body; none when the body is empty.
+ *
+ * @param allowed the body's fields: what belongs into path, query or a header is as unknown here as anything else
+ * @throws PayloadTooLargeError over 64 kB; UnsupportedMediaTypeError; InvalidInputError not a JSON object, unknown fields
+ */
+export function bodyOf(event: HttpEvent, allowed: readonly string[]): Record<string, unknown> {
+  const text = bodyText(event);
+  if (text.trim() === "") return {};
+  const mediaType = headerOf(event, "content-type")?.split(";")[0]?.trim().toLowerCase() ?? "application/json";
+  if (mediaType !== "application/json" && !/^application\/[\w.-]+\+json$/.test(mediaType)) {
+    throw new RekeyError("UnsupportedMediaTypeError", "The body's Content-Type is not application/json");
+  }
+  const body = jsonOf(text);
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw invalidInput([{ path: "", message: "the body is not a JSON object" }]);
+  }
+  refuseUnknown(Object.keys(body), allowed);
+  return { ...body };
+}
+
+/** The query's parameters. @throws InvalidInputError for one that the route does not know */
+export function queryOf(event: HttpEvent, allowed: readonly string[]): Record<string, string | undefined> {
+  const query = event.queryStringParameters ?? {};
+  refuseUnknown(Object.keys(query), allowed);
+  return query;
+}
+
+/**
+ * The idempotency key, quoted (as a structured field) or bare.
+ *
+ * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+ */
+export function idempotencyKeyOf(event: HttpEvent): string | undefined {
+  const value = headerOf(event, "idempotency-key")?.trim();
+  const quoted = value === undefined ? null : /^"((?:[^"\\]|\\["\\])*)"$/.exec(value);
+  return quoted === null ? value : quoted[1]?.replace(/\\(["\\])/g, "$1");
+}
+
+/** The caller's request id when it is one that can stand in a log and a header, else the invocation's. */
+export function requestIdOf(event: unknown, invocationId: string): string {
+  const given = isHttpEvent(event) ? headerOf(event, "x-request-id") : undefined;
+  return given !== undefined && /^[\w.:+/=@-]{1,128}$/.test(given) ? given : invocationId;
+}
+
+/** Who calls, for the audit line: the IAM principal's ARN or the token's subject. */
+export function callerOf(event: unknown): string {
+  if (!isHttpEvent(event)) return "direct invocation";
+  const { authorizer } = Object.assign({ authorizer: undefined }, event.requestContext);
+  const caller = find(authorizer, ["iam", "userArn"]) ?? find(authorizer, ["jwt", "claims", "sub"]);
+  return typeof caller === "string" ? caller : "unknown";
+}
+
+function find(value: unknown, path: readonly string[]): unknown {
+  let found = value;
+  for (const step of path) {
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, step)) return undefined;
+    found = Object.getOwnPropertyDescriptor(found, step)?.value;
+  }
+  return found;
+}
+
+function bodyText(event: HttpEvent): string {
+  const body = event.body ?? "";
+  const bytes = Buffer.byteLength(body, event.isBase64Encoded ? "base64" : "utf8");
+  if (bytes > maxBodyBytes) throw new RekeyError("PayloadTooLargeError", "The body has more than 64 kB");
+  return event.isBase64Encoded ? Buffer.from(body, "base64").toString("utf8") : body;
+}
+
+function refuseUnknown(names: readonly string[], allowed: readonly string[]): void {
+  const unknown = names.filter((name) => !allowed.includes(name));
+  if (unknown.length > 0)
+    throw invalidInput(unknown.map((name) => ({ path: name.slice(0, 64), message: "is unknown" })));
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw invalidInput([{ path: "", message: "the body is not JSON" }]);
+  }
+}
