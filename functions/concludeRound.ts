@@ -1,0 +1,131 @@
+import * as z from "zod/mini";
+import { RekeyError } from "../shared/errors.ts";
+import type { FleetDevice } from "../shared/fleet/devices.ts";
+import { countByStatus, openRun, type ResultLine, type Run, runName, toLines } from "../shared/fleet/run.ts";
+import { createHandler } from "../shared/http/handler.ts";
+import type { Clock } from "../shared/runtime/clock.ts";
+import { readAwsAccess } from "../shared/runtime/config.ts";
+import { createObjectStore, type ObjectStore } from "../shared/runtime/objects.ts";
+import { createRuntime } from "../shared/runtime/runtime.ts";
+
+/** A round that has ended. */
+export const concludeRoundInput = z.strictObject({
+  run: runName,
+  /** How long after its start devices that wait are still taken up again. */
+  limitSeconds: z.int().check(z.minimum(0)),
+  /** The round was broken off: write down what is known, begin no other. */
+  stopped: z.optional(z.boolean()),
+});
+
+/** How the run stands, and what comes next. */
+export const concludeRoundOutput = z.object({
+  finished: z.boolean(),
+  total: z.int(),
+  done: z.int(),
+  failed: z.int(),
+  waiting: z.int(),
+  round: z.int(),
+  manifestKey: z.string(),
+  /** Before the next round. */
+  waitSeconds: z.int(),
+  /** JSON lines, one a device. */
+  resultKey: z.string(),
+});
+
+type Input = z.infer<typeof concludeRoundInput>;
+type Output = z.infer<typeof concludeRoundOutput>;
+interface Dependencies {
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+  /** 0 to 1. */
+  readonly random: () => number;
+}
+
+const firstWaitSeconds = 60;
+const longestWaitSeconds = 3_600;
+const readAtOnce = 10;
+
+/** Makes a round of the devices that wait, or the result file where none does or the time is over. */
+export async function run(input: Input, { objects, clock, random }: Dependencies): Promise<Output> {
+  const opened = openRun(input.run, objects);
+  const plan = await opened.readPlan();
+  if (plan === undefined) throw new RekeyError("InvalidInputError", "There is no run of this name");
+  const { devices, last } = await collect(opened, plan.round);
+  const lines = [...last.values()].sort((one, other) => one.line - other.line);
+  const { done, failed } = countByStatus(lines);
+  const left = [...devices.values()].filter(({ line }) => (last.get(line)?.status ?? "waiting") === "waiting");
+  const leftSeconds = Math.floor((plan.startedAtMs - clock.now()) / 1000) + input.limitSeconds;
+  const stopped = input.stopped === true;
+  const finished = left.length === 0 || (leftSeconds <= 0 && !stopped);
+  const ended = finished || stopped;
+  const counts = finished ? { done, failed: failed + left.length, waiting: 0 } : { done, failed, waiting: left.length };
+  if (ended) {
+    const given = finished ? left.map((device) => givenUp(device, last.get(device.line), clock)) : [];
+    const result = [...lines.filter(({ status }) => !finished || status !== "waiting"), ...given];
+    await objects.put(opened.resultKey, toLines(result.sort((one, other) => one.line - other.line)));
+  }
+  const round = ended ? plan.round : plan.round + 1;
+  if (!ended) await opened.writeRound(round, left, plan.batchDevices);
+  await opened.writeProgress({
+    ...{ run: input.run, total: plan.devices, ...counts, round, finished: ended },
+    ...{ startedAtMs: plan.startedAtMs, updatedAtMs: clock.now() },
+  });
+  await opened.writePlan({ ...plan, round, finished: ended });
+  return {
+    ...{ finished, total: plan.devices, ...counts, round },
+    manifestKey: opened.manifestKey(round),
+    waitSeconds: ended ? 0 : Math.min(leftSeconds, waitBefore(round, random)),
+    resultKey: opened.resultKey,
+  };
+}
+
+/** Every device and the last that is known of it, by line. */
+async function collect(opened: Run, rounds: number) {
+  const devices = new Map<number, FleetDevice>();
+  const last = new Map<number, ResultLine>();
+  for (let round = 1; round <= rounds; round += 1) {
+    const entries = await opened.readManifest(round);
+    for (let from = 0; from < entries.length; from += readAtOnce) {
+      const batches = await Promise.all(
+        entries.slice(from, from + readAtOnce).map(async ({ inKey, outKey }) => ({
+          devices: await opened.readDevices(inKey),
+          lines: await opened.readLines(outKey),
+        })),
+      );
+      for (const batch of batches) {
+        for (const device of batch.devices) devices.set(device.line, device);
+        for (const line of batch.lines) last.set(line.line, line);
+      }
+    }
+  }
+  return { devices, last };
+}
+
+function givenUp({ line, deviceId, nodeId }: FleetDevice, known: ResultLine | undefined, clock: Clock): ResultLine {
+  if (known !== undefined) return { ...known, status: "failed" };
+  const id = nodeId === undefined ? {} : { nodeId };
+  const advice = "Its turn did not come before the run's limit. Start the run again.";
+  return { line, deviceId, ...id, status: "failed", advice, at: new Date(clock.now()).toISOString() };
+}
+
+/** A minute before the second round, then twice as long each time up to an hour, a quarter more or less. */
+function waitBefore(round: number, random: () => number): number {
+  const seconds = Math.min(longestWaitSeconds, firstWaitSeconds * 2 ** (round - 2));
+  return Math.round(seconds * (0.75 + random() / 2));
+}
+
+const runtime = createRuntime();
+const { config, clock } = runtime;
+const objects = createObjectStore({ bucket: config.fleetBucket, access: readAwsAccess(), clock });
+
+/** Step of the workflow rekeyFleet after each round; invoked directly only. */
+export const handler = createHandler(
+  {
+    name: "concludeRound",
+    input: concludeRoundInput,
+    output: concludeRoundOutput,
+    fromHttp: () => ({}),
+    run: (input) => run(input, { objects, clock, random: Math.random }),
+  },
+  runtime,
+);

@@ -1,0 +1,150 @@
+import { createHash } from "node:crypto";
+import * as z from "zod/mini";
+import { RekeyError } from "../shared/errors.ts";
+import { type FleetDevice, readFleetInput } from "../shared/fleet/devices.ts";
+import { openRun, type Run, runName, toLines } from "../shared/fleet/run.ts";
+import { text256, timeoutSeconds } from "../shared/http/fields.ts";
+import { createHandler } from "../shared/http/handler.ts";
+import type { Clock } from "../shared/runtime/clock.ts";
+import { readAwsAccess } from "../shared/runtime/config.ts";
+import { createObjectStore, type ObjectStore } from "../shared/runtime/objects.ts";
+import { createRuntime } from "../shared/runtime/runtime.ts";
+
+/** An input in the bucket, and the run that is to be made of it. */
+export const planFleetInput = z.strictObject({
+  run: runName,
+  /** Key of the CSV or the JSON lines in the bucket. */
+  key: z.string().check(z.minLength(1), z.maxLength(1024)),
+  /** Name of the execution; the run is its own from now on. */
+  execution: z.string(),
+  callsPerMinute: z.int().check(z.minimum(1), z.maximum(100_000)),
+  /** For devices whose line says none: seconds until the code ends. */
+  timeout: z.optional(timeoutSeconds),
+  /** For devices whose line says none: the application that owns them. */
+  appId: z.optional(text256),
+  /** Only looks at the input. */
+  dryRun: z.optional(z.boolean()),
+});
+
+/** What is wrong with the input, or where the first round's batches stand. */
+export const planFleetOutput = z.object({
+  ok: z.boolean(),
+  devices: z.int(),
+  /** How many faults there are; all of them are in the object `faultsKey`. */
+  faults: z.int(),
+  firstFaults: z.array(z.object({ line: z.int(), message: z.string() })),
+  faultsKey: z.string(),
+  /** Whether a run of this name was begun before and is taken up where it stopped. */
+  resumed: z.boolean(),
+  round: z.int(),
+  manifestKey: z.string(),
+});
+
+type Input = z.infer<typeof planFleetInput>;
+type Output = z.infer<typeof planFleetOutput>;
+interface Dependencies {
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+}
+
+const shownFaults = 20;
+const maxBatchDevices = 200;
+const longestBatchMinutes = 4;
+
+/**
+ * Checks the whole input before the first call, and prepares the rounds; calls the platform never.
+ *
+ * @throws InvalidInputError there is no such object, or the run was begun with another input
+ */
+export async function run(input: Input, { objects, clock }: Dependencies): Promise<Output> {
+  const text = await objects.get(input.key);
+  if (text === undefined) throw new RekeyError("InvalidInputError", "There is no object with this key in the bucket");
+  const opened = openRun(input.run, objects);
+  const { devices, faults } = readFleetInput(text);
+  await objects.put(opened.faultsKey, toLines(faults));
+  const checked = {
+    ok: faults.length === 0,
+    devices: devices.length,
+    faults: faults.length,
+    firstFaults: faults.slice(0, shownFaults),
+    faultsKey: opened.faultsKey,
+  };
+  if (!checked.ok || input.dryRun === true) return { ...checked, resumed: false, round: 0, manifestKey: "" };
+  const withDefaults = devices.map((device) => ({
+    ...(input.timeout === undefined ? {} : { timeout: input.timeout }),
+    ...(input.appId === undefined ? {} : { appId: input.appId }),
+    ...device,
+  }));
+  await opened.writeOwner(input.execution);
+  const { resumed, round } = await begin(opened, input, withDefaults, clock);
+  return { ...checked, resumed, round, manifestKey: opened.manifestKey(round) };
+}
+
+async function begin(
+  opened: Run,
+  { key, callsPerMinute }: Input,
+  devices: readonly FleetDevice[],
+  clock: Clock,
+): Promise<{ resumed: boolean; round: number }> {
+  const inputHash = createHash("sha256").update(JSON.stringify(devices)).digest("hex");
+  const before = await opened.readPlan();
+  if (before === undefined) {
+    const startedAtMs = clock.now();
+    const batchDevices = Math.min(maxBatchDevices, callsPerMinute * longestBatchMinutes);
+    const plan = { inputKey: key, inputHash, devices: devices.length, batchDevices, round: 1, startedAtMs };
+    await opened.writeRound(1, devices, batchDevices);
+    await opened.writeProgress({
+      ...{ run: runOf(opened), total: devices.length, done: 0, failed: 0, waiting: 0, round: 1 },
+      ...{ startedAtMs, updatedAtMs: startedAtMs, finished: false },
+    });
+    await opened.writePlan({ ...plan, finished: false });
+    return { resumed: false, round: 1 };
+  }
+  if (before.inputHash !== inputHash) {
+    throw new RekeyError("InvalidInputError", "A run of this name was begun with another input; give it another name");
+  }
+  if (!before.finished) return { resumed: true, round: before.round };
+  return { resumed: true, round: await again(opened, devices, clock) };
+}
+
+/** A round for what the finished run did not bring to its end; what is done stays done. */
+async function again(opened: Run, devices: readonly FleetDevice[], clock: Clock): Promise<number> {
+  const plan = await opened.readPlan();
+  if (plan === undefined) throw new TypeError("A run that is taken up has a plan");
+  const done = new Set<number>();
+  for (let round = 1; round <= plan.round; round += 1) {
+    for (const { outKey } of await opened.readManifest(round)) {
+      for (const { line, status } of await opened.readLines(outKey)) if (status === "done") done.add(line);
+    }
+  }
+  const left = devices.filter(({ line }) => !done.has(line));
+  const round = plan.round + 1;
+  const startedAtMs = clock.now();
+  await opened.writeRound(round, left, plan.batchDevices);
+  await opened.writeProgress({
+    ...{ run: runOf(opened), total: devices.length, done: done.size, failed: 0, waiting: left.length, round },
+    ...{ startedAtMs, updatedAtMs: startedAtMs, finished: false },
+  });
+  await opened.writePlan({ ...plan, round, startedAtMs, finished: false });
+  return round;
+}
+
+function runOf({ resultKey }: Run): string {
+  return resultKey.split("/")[1] ?? "";
+}
+
+const runtime = createRuntime();
+const { config, clock } = runtime;
+const objects = createObjectStore({ bucket: config.fleetBucket, access: readAwsAccess(), clock });
+
+/** First step of the workflow rekeyFleet; invoked directly only. */
+export const handler = createHandler(
+  {
+    name: "planFleet",
+    input: planFleetInput,
+    output: planFleetOutput,
+    fromHttp: () => ({}),
+    run: (input) => run(input, { objects, clock }),
+  },
+  runtime,
+);

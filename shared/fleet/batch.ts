@@ -1,0 +1,197 @@
+import { type ErrorName, RekeyError, traitsOf } from "../errors.ts";
+import { type Clock, isoTime } from "../runtime/clock.ts";
+import type { FleetDevice } from "./devices.ts";
+import type { Pacer } from "./pacer.ts";
+import { countByStatus, type ResultLine, type Run } from "./run.ts";
+
+/** Which batch, and how. */
+export interface Batch {
+  readonly execution: string;
+  readonly inKey: string;
+  readonly outKey: string;
+  readonly includeCode: boolean;
+  readonly toleratedFailurePercentage: number;
+}
+
+/** What working off a batch needs from outside. */
+export interface BatchDependencies {
+  readonly run: Run;
+  readonly pacer: Pacer;
+  readonly clock: Clock;
+  /** Re-keys one device; its first call may be made at once. @throws the errors of the family */
+  rekey(device: FleetDevice): Promise<{
+    readonly verifyCode: string;
+    readonly expiresAtMs: number | null;
+    readonly replayed: boolean;
+  }>;
+}
+
+/** What a batch came to. */
+export interface BatchOutcome {
+  readonly done: number;
+  readonly failed: number;
+  readonly waiting: number;
+  /** More of the run's devices failed than are tolerated. */
+  readonly tooManyFailures: boolean;
+}
+
+// A function ends after 10 minutes at the latest; what is left by then waits for the next round.
+const longestBatchMs = 8 * 60_000;
+const flushMs = 5_000;
+const maxAttempts = 3;
+const maxInFlight = 60;
+/** So many in a row, and it is not the devices. */
+const maxStreak = 5;
+
+/** Nothing is wrong with the device: the batch as a whole waits when these do not end. */
+const outage = new Set<ErrorName>([
+  "PlatformUnavailableError",
+  "SecretsUnavailableError",
+  "RenewalLimitedError",
+  "AccessTokenRejectedError",
+]);
+/** Asked again within the batch. */
+const askAgain = new Set<ErrorName>([...outage, "PlatformThrottledError", "OutcomeUnknownError"]);
+
+/**
+ * Brings every device of a batch to its line, at the pacer's pace; what an earlier invocation brought to an end stays
+ * as it is.
+ *
+ * @throws ConfigurationError; and the error of an outage (see above) when it does not end, after keeping what is known
+ */
+export async function workOff(batch: Batch, dependencies: BatchDependencies): Promise<BatchOutcome> {
+  const { run, clock } = dependencies;
+  const [devices, known, progress] = await Promise.all([
+    run.readDevices(batch.inKey),
+    run.readLines(batch.outKey),
+    run.readProgress(),
+  ]);
+  if (progress === undefined) throw new RekeyError("ConfigurationError", "The fleet run has no progress to add to");
+  const lines = new Map(known.map((line) => [line.line, line]));
+  // In a later round every device of a batch counts as waiting until there is news of it.
+  const counts = () => {
+    const own = countByStatus([...lines.values()]);
+    return progress.round > 1 ? { ...own, waiting: own.waiting + devices.length - lines.size } : own;
+  };
+  const counted = counts();
+  const current = () => {
+    const own = counts();
+    return {
+      ...progress,
+      done: progress.done - counted.done + own.done,
+      failed: progress.failed - counted.failed + own.failed,
+      waiting: progress.waiting - counted.waiting + own.waiting,
+      updatedAtMs: clock.now(),
+    };
+  };
+  const keep = async () => {
+    const owner = await run.readOwner();
+    if (owner !== batch.execution) throw new RekeyError("InvalidInputError", "Another execution took over this run");
+    await run.writeLines(batch.outKey, [...lines.values()]);
+    await run.writeProgress(current());
+  };
+  const todo = devices.filter(({ line }) => (lines.get(line)?.status ?? "waiting") === "waiting");
+  const stopped = await new Shift(batch, dependencies, lines, keep).work(todo);
+  await keep();
+  if (stopped !== undefined) throw stopped;
+  const { failed, total } = current();
+  const tooManyFailures = failed * 100 > batch.toleratedFailurePercentage * total;
+  return { ...countByStatus([...lines.values()]), tooManyFailures };
+}
+
+/** One invocation's work on a batch. */
+class Shift {
+  readonly #batch: Batch;
+  readonly #dependencies: BatchDependencies;
+  readonly #lines: Map<number, ResultLine>;
+  readonly #keep: () => Promise<void>;
+  readonly #attempts = new Map<number, number>();
+  readonly #inFlight = new Set<Promise<void>>();
+  #queue: FleetDevice[] = [];
+  #streak = 0;
+  #stopped: unknown;
+
+  constructor(
+    batch: Batch,
+    dependencies: BatchDependencies,
+    lines: Map<number, ResultLine>,
+    keep: () => Promise<void>,
+  ) {
+    this.#batch = batch;
+    this.#dependencies = dependencies;
+    this.#lines = lines;
+    this.#keep = keep;
+  }
+
+  /** @returns what ended the work before its time, if anything did */
+  async work(devices: readonly FleetDevice[]): Promise<unknown> {
+    const { clock, pacer } = this.#dependencies;
+    this.#queue = [...devices];
+    const endMs = clock.now() + longestBatchMs;
+    let keptAtMs = clock.now();
+    while (this.#stopped === undefined && clock.now() < endMs) {
+      const device = this.#queue.shift();
+      if (device === undefined) {
+        if (this.#inFlight.size === 0) break;
+        await Promise.race(this.#inFlight);
+        continue;
+      }
+      if (this.#inFlight.size >= maxInFlight) await Promise.race(this.#inFlight);
+      await pacer.slot();
+      const work = this.#one(device).finally(() => this.#inFlight.delete(work));
+      this.#inFlight.add(work);
+      if (clock.now() - keptAtMs > flushMs) {
+        keptAtMs = clock.now();
+        const keeping = this.#keep()
+          .catch((error: unknown) => {
+            this.#stopped = error;
+          })
+          .finally(() => this.#inFlight.delete(keeping));
+        this.#inFlight.add(keeping);
+      }
+    }
+    await Promise.all(this.#inFlight);
+    return this.#stopped;
+  }
+
+  async #one(device: FleetDevice): Promise<void> {
+    const { rekey, pacer, clock } = this.#dependencies;
+    try {
+      const { verifyCode, expiresAtMs, replayed } = await rekey(device);
+      pacer.served();
+      this.#streak = 0;
+      this.#enter(device, {
+        status: "done",
+        ...(this.#batch.includeCode ? { verifyCode } : {}),
+        expiresAt: expiresAtMs === null ? null : isoTime(expiresAtMs),
+        replayed,
+        at: isoTime(clock.now()),
+      });
+    } catch (error) {
+      if (error instanceof RekeyError && error.name !== "ConfigurationError") this.#refused(device, error);
+      else this.#stopped ??= error;
+    }
+  }
+
+  #refused(device: FleetDevice, error: RekeyError): void {
+    const { pacer, clock } = this.#dependencies;
+    if (error.name === "PlatformThrottledError") pacer.refused();
+    this.#streak = outage.has(error.name) ? this.#streak + 1 : 0;
+    if (this.#streak >= maxStreak) this.#stopped ??= error;
+    const attempts = (this.#attempts.get(device.line) ?? 0) + 1;
+    this.#attempts.set(device.line, attempts);
+    if (askAgain.has(error.name) && attempts < maxAttempts) this.#queue.push(device);
+    const waits = error.name === "DeviceOnlineError" || askAgain.has(error.name);
+    this.#enter(device, {
+      status: waits ? "waiting" : "failed",
+      error: error.name,
+      detail: error.message,
+      advice: traitsOf(error.name).advice,
+      at: isoTime(clock.now()),
+    });
+  }
+
+  #enter({ line, deviceId, nodeId }: FleetDevice, rest: Omit<ResultLine, "line" | "deviceId" | "nodeId">): void {
+    this.#lines.set(line, { line, deviceId, ...(nodeId === undefined ? {} : { nodeId }), ...rest });
+  }
+}

@@ -1,0 +1,58 @@
+import type { Clock } from "../runtime/clock.ts";
+
+/** Hands out the moments at which calls may be made, so that never more than so many begin in a minute. */
+export interface Pacer {
+  /** Resolves when the next call may begin; in the order in which it was asked for. */
+  slot(): Promise<void>;
+  /** Tells of requests that were sent; those that had no slot (a login, a repeat of the transport) cost one afterwards. */
+  sent(requests: number): void;
+  /** The platform refused for want of quota: nothing begins for a while, longer each time until {@link served}. */
+  refused(): void;
+  served(): void;
+}
+
+// What a late timer may make up for; the configured rate leaves more room than that below the platform's own.
+const maxArrears = 3;
+const firstPauseSlots = 10;
+const longestPauseSlots = 100;
+
+/**
+ * Evenly spaced calls: even spacing holds whatever window the platform counts by, fixed or sliding.
+ *
+ * The first call waits for a slot too, so that batches one after the other keep the distance without knowing of each
+ * other.
+ */
+export function createPacer(callsPerMinute: number, clock: Clock): Pacer {
+  const slotMs = 60_000 / callsPerMinute;
+  const arrears = Math.min(maxArrears, Math.floor(callsPerMinute * 0.03)) * slotMs;
+  let nextAtMs = clock.now() + slotMs;
+  let unsent = 0;
+  let pauseSlots = firstPauseSlots;
+  let queue: Promise<void> = Promise.resolve();
+
+  async function take(): Promise<void> {
+    // Looked at again after sleeping: a refusal may have moved it.
+    for (let waitMs = nextAtMs - clock.now(); waitMs > 0; waitMs = nextAtMs - clock.now()) await clock.sleep(waitMs);
+    nextAtMs = Math.max(nextAtMs, clock.now() - arrears) + slotMs;
+    unsent += 1;
+  }
+
+  return {
+    slot() {
+      queue = queue.then(take);
+      return queue;
+    },
+    sent(requests) {
+      const covered = Math.min(unsent, requests);
+      unsent -= covered;
+      nextAtMs += (requests - covered) * slotMs;
+    },
+    refused() {
+      nextAtMs = Math.max(nextAtMs, clock.now() + pauseSlots * slotMs);
+      pauseSlots = Math.min(longestPauseSlots, pauseSlots * 2);
+    },
+    served() {
+      pauseSlots = firstPauseSlots;
+    },
+  };
+}
