@@ -46,7 +46,10 @@ export const handler = createHandler(
     name: "authenticate",
     input: authenticateInput,
     output: authenticateOutput,
-    fromHttp: (event) => ({ ...queryOf(event, []), ...bodyOf(event, ["renew", "includeToken"]) }),
+    fromHttp: (event, faults) => ({
+      ...queryOf(event, [], faults),
+      ...bodyOf(event, ["renew", "includeToken"], faults),
+    }),
     run: (input, invocation) => run(input, invocation, { platform, clock }),
   },
   runtime,

@@ -83,9 +83,9 @@ export const handler = createHandler(
     name: "refreshDeviceKey",
     input: refreshDeviceKeyInput,
     output: refreshDeviceKeyOutput,
-    fromHttp: (event) => ({
-      ...bodyOf(event, ["nodeId", "verifyCode", "timeout", "expectedNodeId"]),
-      ...queryOf(event, ["appId"]),
+    fromHttp: (event, faults) => ({
+      ...bodyOf(event, ["nodeId", "verifyCode", "timeout", "expectedNodeId"], faults),
+      ...queryOf(event, ["appId"], faults),
       deviceId: event.pathParameters?.["deviceId"],
       accessToken: headerOf(event, "x-platform-access-token"),
       idempotencyKey: idempotencyKeyOf(event),

@@ -132,13 +132,13 @@ export const handler = createHandler(
     name: "statusCheck",
     input: statusCheckInput,
     output: statusCheckOutput,
-    fromHttp: (event) => {
+    fromHttp: (event, faults) => {
       const route = event.routeKey;
       if (route === "GET /health") return { health: true };
-      if (route === "GET /status") return queryOf(event, []);
+      if (route === "GET /status") return queryOf(event, [], faults);
       if (route !== "GET /devices/{deviceId}/status") throw noSuchRoute(event);
       return {
-        ...queryOf(event, ["appId"]),
+        ...queryOf(event, ["appId"], faults),
         deviceId: event.pathParameters?.["deviceId"] ?? "",
         accessToken: headerOf(event, "x-platform-access-token"),
       };

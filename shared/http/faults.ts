@@ -4,12 +4,17 @@ import { type Fault, RekeyError } from "../errors.ts";
 /**
  * The value of an input, `null` members counting as absent.
  *
+ * @param faults those that were found before, while the input was put together
  * @throws InvalidInputError with every fault and its path, in `faults` and in the message
  */
-export function parseInput<Schema extends z.ZodMiniType>(schema: Schema, input: unknown): z.output<Schema> {
+export function parseInput<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  input: unknown,
+  faults: readonly Fault[] = [],
+): z.output<Schema> {
   const parsed = schema.safeParse(withoutNulls(input));
-  if (parsed.success) return parsed.data;
-  throw invalidInput(parsed.error.issues.flatMap(faultsOf));
+  if (parsed.success && faults.length === 0) return parsed.data;
+  throw invalidInput([...faults, ...(parsed.success ? [] : parsed.error.issues.flatMap(faultsOf))]);
 }
 
 /** One error for all faults of an input. */

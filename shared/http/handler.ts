@@ -1,7 +1,7 @@
 import middy from "@middy/core";
 import type { APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type * as z from "zod/mini";
-import { RekeyError } from "../errors.ts";
+import { type Fault, RekeyError } from "../errors.ts";
 import { type Deadline, deadlineIn } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Outcome } from "../runtime/metrics.ts";
@@ -27,8 +27,8 @@ export interface Operation<Input extends z.ZodMiniType, Output extends z.ZodMini
   readonly input: Input;
   /** What leaves; nothing that it does not name. */
   readonly output: Output;
-  /** The raw input of an HTTP request. @throws the edge's errors */
-  fromHttp(event: HttpEvent): unknown;
+  /** The raw input of an HTTP request; adds to `faults` what does not belong there. @throws the edge's errors */
+  fromHttp(event: HttpEvent, faults: Fault[]): unknown;
   run(input: z.output<Input>, invocation: Invocation): Promise<z.input<Output>>;
   /** The status of an answer; 200 when absent. */
   statusOf?(output: z.output<Output>): number;
@@ -63,7 +63,9 @@ export function createHandler<Input extends z.ZodMiniType, Output extends z.ZodM
 
   const run = async (event: unknown, context: Context) => {
     const requestId = requestIdOf(event, context.awsRequestId ?? "local");
-    const input = parseInput(operation.input, isHttpEvent(event) ? operation.fromHttp(event) : event);
+    const faults: Fault[] = [];
+    const raw = isHttpEvent(event) ? operation.fromHttp(event, faults) : event;
+    const input = parseInput(operation.input, raw, faults);
     const output = await operation.run(input, {
       deadline: deadlineIn(timeLeft(context), clock),
       log: log.with({ requestId }),

@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import { RekeyError } from "../errors.ts";
+import { type Fault, RekeyError } from "../errors.ts";
 import { invalidInput } from "./faults.ts";
 
 /** The event of an API Gateway HTTP API, payload format 2.0, as far as we read it. */
@@ -26,9 +26,10 @@ const maxBodyBytes = 64 * 1024;
  * The members of a JSON body; none when the body is empty.
  *
  * @param allowed the body's fields: what belongs into path, query or a header is as unknown here as anything else
- * @throws PayloadTooLargeError over 64 kB; UnsupportedMediaTypeError; InvalidInputError not a JSON object, unknown fields
+ * @param faults takes the unknown ones, so that they are told together with all others
+ * @throws PayloadTooLargeError over 64 kB; UnsupportedMediaTypeError; InvalidInputError not a JSON object
  */
-export function bodyOf(event: HttpEvent, allowed: readonly string[]): Record<string, unknown> {
+export function bodyOf(event: HttpEvent, allowed: readonly string[], faults: Fault[]): Record<string, unknown> {
   const text = bodyText(event);
   if (text.trim() === "") return {};
   const mediaType = headerOf(event, "content-type")?.split(";")[0]?.trim().toLowerCase() ?? "application/json";
@@ -39,15 +40,12 @@ export function bodyOf(event: HttpEvent, allowed: readonly string[]): Record<str
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw invalidInput([{ path: "", message: "the body is not a JSON object" }]);
   }
-  refuseUnknown(Object.keys(body), allowed);
-  return { ...body };
+  return onlyAllowed(body, allowed, faults);
 }
 
-/** The query's parameters. @throws InvalidInputError for one that the route does not know */
-export function queryOf(event: HttpEvent, allowed: readonly string[]): Record<string, string | undefined> {
-  const query = event.queryStringParameters ?? {};
-  refuseUnknown(Object.keys(query), allowed);
-  return query;
+/** The query's parameters; `faults` takes those that the route does not know. */
+export function queryOf(event: HttpEvent, allowed: readonly string[], faults: Fault[]): Record<string, unknown> {
+  return onlyAllowed(event.queryStringParameters ?? {}, allowed, faults);
 }
 
 /**
@@ -91,10 +89,13 @@ function bodyText(event: HttpEvent): string {
   return event.isBase64Encoded ? Buffer.from(body, "base64").toString("utf8") : body;
 }
 
-function refuseUnknown(names: readonly string[], allowed: readonly string[]): void {
-  const unknown = names.filter((name) => !allowed.includes(name));
-  if (unknown.length > 0)
-    throw invalidInput(unknown.map((name) => ({ path: name.slice(0, 64), message: "is unknown" })));
+function onlyAllowed(fields: object, allowed: readonly string[], faults: Fault[]): Record<string, unknown> {
+  const known: [string, unknown][] = [];
+  for (const [name, value] of Object.entries(fields)) {
+    if (allowed.includes(name)) known.push([name, value]);
+    else faults.push({ path: name.slice(0, 64), message: "is unknown" });
+  }
+  return Object.fromEntries(known);
 }
 
 function jsonOf(text: string): unknown {

@@ -1,0 +1,43 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+// `npm test`: every check, each run even when one before it failed; the last line counts what passed.
+const folder = mkdtempSync(join(tmpdir(), "rekey-check-"));
+const report = join(folder, "tests.json");
+let passed = 0;
+let failed = 0;
+
+const run = (name, command, ...args) => {
+  process.stdout.write(`\n== ${name}\n`);
+  return spawnSync(command, args, { stdio: "inherit", shell: process.platform === "win32" }).status === 0;
+};
+const count = (ok) => {
+  if (ok) passed += 1;
+  else failed += 1;
+};
+
+count(run("build", "npm", "run", "--silent", "build"));
+count(run("types", "tsc", "-p", "."));
+count(run("lint", "biome", "check", "--error-on-warnings", "."));
+const testsPassed = run(
+  "tests",
+  "vitest",
+  "run",
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile.json=${report}`,
+);
+try {
+  const results = JSON.parse(readFileSync(report, "utf8"));
+  passed += results.numPassedTests;
+  failed += results.numFailedTests + (results.numRuntimeErrorTestSuites ?? 0);
+  // A file that could not even be loaded has no tests to count.
+  if (!testsPassed && failed === 0) failed += 1;
+} catch {
+  failed += 1;
+}
+rmSync(folder, { recursive: true });
+process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+process.exitCode = failed === 0 ? 0 : 1;
