@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { RekeyError } from "../shared/errors.ts";
 import type { FleetDevice } from "../shared/fleet/devices.ts";
-import { countByStatus, openRun, type ResultLine, type Run, runName, toLines } from "../shared/fleet/run.ts";
+import { countByStatus, openRun, type ResultLine, type Run, runName, takenOver, toLines } from "../shared/fleet/run.ts";
 import { createHandler } from "../shared/http/handler.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import { readAwsAccess } from "../shared/runtime/config.ts";
@@ -11,6 +11,7 @@ import { createRuntime } from "../shared/runtime/runtime.ts";
 /** A round that has ended. */
 export const concludeRoundInput = z.strictObject({
   run: runName,
+  execution: z.string(),
   /** How long after its start devices that wait are still taken up again. */
   limitSeconds: z.int().check(z.minimum(0)),
   /** The round was broken off: write down what is known, begin no other. */
@@ -50,6 +51,7 @@ export async function run(input: Input, { objects, clock, random }: Dependencies
   const opened = openRun(input.run, objects);
   const plan = await opened.readPlan();
   if (plan === undefined) throw new RekeyError("InvalidInputError", "There is no run of this name");
+  if ((await opened.readOwner()) !== input.execution) throw new RekeyError("InvalidInputError", takenOver);
   const { devices, last } = await collect(opened, plan.round);
   const lines = [...last.values()].sort((one, other) => one.line - other.line);
   const { done, failed } = countByStatus(lines);

@@ -2,7 +2,7 @@ import { type ErrorName, RekeyError, traitsOf } from "../errors.ts";
 import { type Clock, isoTime } from "../runtime/clock.ts";
 import type { FleetDevice } from "./devices.ts";
 import type { Pacer } from "./pacer.ts";
-import { countByStatus, type ResultLine, type Run } from "./run.ts";
+import { countByStatus, type ResultLine, type Run, takenOver } from "./run.ts";
 
 /** Which batch, and how. */
 export interface Batch {
@@ -86,7 +86,7 @@ export async function workOff(batch: Batch, dependencies: BatchDependencies): Pr
   };
   const keep = async () => {
     const owner = await run.readOwner();
-    if (owner !== batch.execution) throw new RekeyError("InvalidInputError", "Another execution took over this run");
+    if (owner !== batch.execution) throw new RekeyError("InvalidInputError", takenOver);
     await run.writeLines(batch.outKey, [...lines.values()]);
     await run.writeProgress(current());
   };

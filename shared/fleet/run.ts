@@ -88,6 +88,9 @@ export interface Run {
   writeLines(outKey: string, lines: readonly ResultLine[]): Promise<void>;
 }
 
+/** What an execution is told that another one has replaced. */
+export const takenOver = "Another execution has taken over this run";
+
 /** The objects of the run with this name. */
 export function openRun(name: string, objects: ObjectStore): Run {
   const prefix = `runs/${name}`;

@@ -46,7 +46,7 @@ describe("alarms and workflows", () => {
         (match) => JSON.parse(`[${match[1]}]`) as string[],
       );
       expect(named.length, file).toBeGreaterThan(0);
-      const foreign = /^(States|Lambda|StepFunctions|S3|SecretsManager)\./;
+      const foreign = /^(States|Lambda|Runtime|Sandbox|StepFunctions|S3|SecretsManager)\./;
       expect(named.filter((name) => !foreign.test(name) && !isErrorName(name))).toEqual([]);
     }
   });

@@ -169,11 +169,15 @@ describe("the roles", () => {
   const secret = (name: string) => `secret:rekey/dev/${name}-??????`;
   const common = ["WriteOwnLog", "LeaveDeadLetter"];
   const session = [...common, "ReadApplicationSecret", "ShareSession"];
+  const fleet = ["ReadFleet", "WriteRuns", "ListFleet"];
   const expected: Record<string, string[]> = {
     authenticate: session,
     refreshDeviceKey: session,
     statusCheck: session,
     ticketWebhook: [...session, "ReadWebhooksSecret", "StartRekeyDevice"],
+    planFleet: [...common, ...fleet],
+    rekeyBatch: [...session, ...fleet],
+    concludeRound: [...common, ...fleet],
   };
 
   test("are one for each function, and hold exactly what it needs", () => {

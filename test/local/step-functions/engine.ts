@@ -1,0 +1,217 @@
+import { ExecutionAbortedError, StateMachine, type StateMachineDefinition } from "aws-local-stepfunctions";
+import type { Lambda } from "../lambda.ts";
+
+/** A definition as a file holds it, after its placeholders were replaced. */
+export type Definition = Record<string, unknown>;
+
+/** What the interpreter needs to run a definition on this machine. */
+export interface EngineOptions {
+  readonly lambda: Pick<Lambda, "invoke">;
+  /** Reads an object for a Map state with an ItemReader. */
+  readObject(bucket: string, key: string): Promise<string | undefined>;
+  /** What a second of waiting lasts, in seconds; 1 is real time. */
+  readonly timeScale: number;
+}
+
+/** What happened in an execution, in the words of Step Functions' history. */
+export interface HistoryEvent {
+  readonly type: string;
+  readonly timestamp: number;
+  readonly state?: string;
+  readonly input?: unknown;
+  readonly output?: unknown;
+  readonly error?: string;
+  readonly cause?: string;
+}
+
+/** How an execution ended. */
+export type Ending =
+  | { readonly status: "SUCCEEDED"; readonly output: unknown }
+  | { readonly status: "FAILED"; readonly error: string; readonly cause: string }
+  | { readonly status: "ABORTED" };
+
+/** A running execution. */
+export interface Running {
+  readonly ended: Promise<Ending>;
+  stop(): void;
+}
+
+type Handler = (input: unknown) => Promise<unknown>;
+type State = Record<string, unknown>;
+
+// A timer cannot run for longer; the interpreter gives every task 60 s by itself.
+const longestTaskSeconds = 2_000_000;
+
+/**
+ * Makes a definition runnable here; the definition itself stays as it is deployed, but for what the interpreter cannot
+ * do:
+ * - a Wait becomes a task that sleeps, and a Retry's seconds are multiplied, so that time can be scaled;
+ * - the stand-in for a Distributed Map: a task that reads the ItemReader's JSON array, then an inline Map over it. Its
+ *   children are no executions of their own, and only a tolerated share of failures of 0 is known.
+ */
+export function prepare(definition: Definition, options: EngineOptions, stopped: AbortSignal) {
+  const handlers: Record<string, Handler> = {};
+  const prepared = structuredClone(definition);
+  prepareStates(prepared, handlers, options, stopped);
+  return { definition: prepared, handlers };
+}
+
+function prepareStates(
+  machine: State,
+  handlers: Record<string, Handler>,
+  options: EngineOptions,
+  stopped: AbortSignal,
+) {
+  const states = asState(machine["States"]);
+  for (const [name, value] of Object.entries(states)) {
+    const state = asState(value);
+    scaleRetries(state, options.timeScale);
+    if (state["Type"] === "Task") handlers[name] = invoking(String(state["Resource"]), options.lambda);
+    if (state["Type"] === "Wait") {
+      states[name] = sleepingTask(state);
+      handlers[name] = (input) => sleep(Number(asState(input)["seconds"]) * 1000 * options.timeScale, stopped);
+    }
+    if (state["Type"] !== "Map") continue;
+    const processor = asState(state["ItemProcessor"]);
+    if (state["ItemReader"] !== undefined) {
+      states[name] = readingTask(name, state);
+      handlers[name] = (input) => readItems(input, options);
+      states[mapOf(name)] = inlineMap(state, processor);
+    }
+    prepareStates(processor, handlers, options, stopped);
+  }
+}
+
+const mapOf = (name: string) => `${name} (items)`;
+
+function readingTask(name: string, state: State): State {
+  const reader = asState(state["ItemReader"]);
+  return {
+    Type: "Task",
+    Resource: "arn:aws:lambda:::function:reads-items",
+    Parameters: reader["Parameters"],
+    ResultPath: "$.localItems",
+    Next: mapOf(name),
+    ...(state["Catch"] === undefined ? {} : { Catch: state["Catch"] }),
+  };
+}
+
+function inlineMap(state: State, processor: State): State {
+  const { ItemReader: _reader, Label: _label, ...rest } = state;
+  processor["ProcessorConfig"] = { Mode: "INLINE" };
+  return { ...rest, ItemsPath: "$.localItems" };
+}
+
+async function readItems(input: unknown, { readObject }: EngineOptions): Promise<unknown> {
+  const { Bucket: bucket, Key: key } = asState(input);
+  const text = await readObject(String(bucket), String(key));
+  if (text === undefined) throw named("S3.NoSuchKey", "The specified key does not exist.");
+  return JSON.parse(text);
+}
+
+function sleepingTask({ Seconds: seconds, SecondsPath: path, Next: next, End: end, ...rest }: State): State {
+  if (seconds === undefined && path === undefined) throw new TypeError("Only waits by seconds are known here");
+  return {
+    ...rest,
+    Type: "Task",
+    Resource: "arn:aws:lambda:::function:sleeps",
+    Parameters: path === undefined ? { seconds } : { "seconds.$": path },
+    ResultPath: null,
+    TimeoutSeconds: longestTaskSeconds,
+    ...(next === undefined ? { End: end } : { Next: next }),
+  };
+}
+
+function scaleRetries(state: State, timeScale: number): void {
+  const retriers: unknown = state["Retry"];
+  if (!Array.isArray(retriers)) return;
+  for (const retrier of retriers.map(asState)) {
+    retrier["IntervalSeconds"] = Number(retrier["IntervalSeconds"] ?? 1) * timeScale;
+    if (retrier["MaxDelaySeconds"] !== undefined) {
+      retrier["MaxDelaySeconds"] = Number(retrier["MaxDelaySeconds"]) * timeScale;
+    }
+  }
+}
+
+/** A task that invokes a function; what it throws has the name and the cause that Step Functions gives it. */
+function invoking(resource: string, lambda: EngineOptions["lambda"]): Handler {
+  const functionName = resource.split(":").at(-1) ?? resource;
+  return async (input) => {
+    const outcome = await lambda.invoke(functionName, input).catch((error: unknown) => {
+      throw named("Lambda.ResourceNotFoundException", String(error));
+    });
+    if (outcome.ok) return outcome.result;
+    throw named(outcome.error.errorType, JSON.stringify(outcome.error));
+  };
+}
+
+function named(name: string, message: string): Error {
+  return Object.assign(new Error(message), { name });
+}
+
+function sleep(milliseconds: number, stopped: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    stopped.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** Runs a definition; every step is told to `onEvent` as it happens. */
+export function runDefinition(
+  definition: Definition,
+  input: unknown,
+  context: Readonly<Record<string, unknown>>,
+  options: EngineOptions,
+  onEvent: (event: HistoryEvent) => void,
+): Running {
+  const stopping = new AbortController();
+  const { definition: prepared, handlers } = prepare(definition, options, stopping.signal);
+  const machine = new StateMachine(prepared as unknown as StateMachineDefinition, {
+    // What is emitted is validated by the tests; what this file made of it is not what is deployed.
+    validationOptions: { noValidate: true },
+  });
+  const execution = machine.run(input as never, {
+    context,
+    overrides: { taskResourceLocalHandlers: handlers as never },
+  });
+  void follow(execution.eventLogs, onEvent);
+  const ended = execution.result.then(
+    (output): Ending => ({ status: "SUCCEEDED", output }),
+    (error: unknown): Ending => {
+      if (stopping.signal.aborted || error instanceof ExecutionAbortedError) return { status: "ABORTED" };
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+      return cause instanceof Error
+        ? { status: "FAILED", error: cause.name, cause: cause.message }
+        : { status: "FAILED", error: "States.Runtime", cause: String(cause) };
+    },
+  );
+  return {
+    ended,
+    stop: () => {
+      stopping.abort();
+      execution.abort();
+    },
+  };
+}
+
+async function follow(events: AsyncIterable<unknown>, onEvent: (event: HistoryEvent) => void): Promise<void> {
+  for await (const event of events) {
+    const { type, timestamp, state, Error: error, Cause: cause } = asState(event);
+    const { name, type: stateType, input, output } = asState(state);
+    onEvent({
+      type: `${String(stateType ?? "")}${String(type)}`,
+      timestamp: Number(timestamp),
+      ...(name === undefined ? {} : { state: String(name) }),
+      ...(type === "StateEntered" ? { input } : {}),
+      ...(type === "StateExited" ? { output } : {}),
+      ...(error === undefined ? {} : { error: String(error), cause: String(cause) }),
+    });
+  }
+}
+
+function asState(value: unknown): State {
+  return typeof value === "object" && value !== null ? (value as State) : {};
+}
