@@ -112,6 +112,8 @@ export function createPlatformCalls(clock: Clock, metrics: Metrics): PlatformCal
         headers: authorized(context),
         body: JSON.stringify({ nodeId, verifyCode, timeout: timeoutSeconds }),
         timeoutMs: context.timeoutMs,
+        // A known code lets the state be read back and asked for again; without one, the last code sent is the one told.
+        onlyOnce: verifyCode !== undefined,
       };
       const callersAppId = device.appId !== undefined;
       const reply = await call(context.credentials, exchange, { schema: deviceKeyReply, kind: "change", callersAppId });

@@ -15,6 +15,11 @@ export interface Exchange {
   readonly body?: string;
   /** The longest that this request may take, in milliseconds. */
   readonly timeoutMs: number;
+  /**
+   * Counts as lost when a kept-alive connection turns out dead, in place of being sent once more: for a change whose
+   * sender can find out what came of it. Default false.
+   */
+  readonly onlyOnce?: boolean;
 }
 
 /**
@@ -81,7 +86,7 @@ export function createTransport(credentials: Credentials, clock: Clock, onSend: 
       if (outcome === "dead") {
         // The peer closed a kept-alive connection while we wrote into it; its siblings are as old.
         dropIdle();
-        outcome = await attempt(exchange);
+        if (exchange.onlyOnce !== true) outcome = await attempt(exchange);
       }
       usedAtMs = clock.now();
       return outcome === "dead" ? { kind: "lost", cause: new Error("Connection closed") } : outcome;
