@@ -32,8 +32,11 @@ const testsPassed = run(
 try {
   const results = JSON.parse(readFileSync(report, "utf8"));
   passed += results.numPassedTests;
-  failed += results.numFailedTests + (results.numRuntimeErrorTestSuites ?? 0);
-  // A file that could not even be loaded has no tests to count.
+  failed += results.numFailedTests;
+  // A file that could not be loaded or prepared has no failed test to count.
+  const broken = ({ status, assertionResults }) =>
+    status === "failed" && !assertionResults.some((result) => result.status === "failed");
+  failed += results.testResults.filter(broken).length;
   if (!testsPassed && failed === 0) failed += 1;
 } catch {
   failed += 1;
