@@ -12,7 +12,7 @@ export interface Pacer {
 }
 
 // What a late timer may make up for; the configured rate leaves more room than that below the platform's own.
-const maxArrears = 3;
+const maxArrears = 2;
 const firstPauseSlots = 10;
 const longestPauseSlots = 100;
 

@@ -24,6 +24,7 @@ afterEach(async () => {
 /** Starts it, and resolves with what it printed once the last curl command is out. */
 function start(...more: string[]): Promise<string> {
   const ports = ["--lambda-port=0", "--secrets-port=0", "--control-port=0", "--platform-port=0"];
+  ports.push("--workflows-port=0", "--objects-port=0");
   const platform = file("./fixtures/platform.ts");
   child = spawn(process.execPath, [file("./main.ts"), ...ports, "--platform", platform, "--bundles", bundles, ...more]);
   let printed = "";

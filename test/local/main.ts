@@ -3,9 +3,11 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { type LocalPlatform, type LocalSystem, startLocalSystem } from "./local-system.ts";
 import { freeOrAny } from "./ports.ts";
+import { workflowParts } from "./step-functions/part.ts";
 
 // `npm start`: the whole service on this machine, on the built bundles. Ends on Ctrl-C or SIGTERM and leaves nothing behind.
 // Usage: node test/local/main.ts [--port n] [--lambda-port n] [--secrets-port n] [--control-port n] [--platform-port n]
+//        [--workflows-port n] [--objects-port n] [--time-scale n]
 //        [--platform module] [--bundles folder] [--log-level level] [--quiet]; REKEY_LOCAL_PORT and the like do the same.
 const { values } = parseArgs({
   options: {
@@ -13,6 +15,10 @@ const { values } = parseArgs({
     "lambda-port": { type: "string", default: process.env["REKEY_LOCAL_LAMBDA_PORT"] ?? "3001" },
     "secrets-port": { type: "string", default: process.env["REKEY_LOCAL_SECRETS_PORT"] ?? "3002" },
     "control-port": { type: "string", default: process.env["REKEY_LOCAL_CONTROL_PORT"] ?? "3003" },
+    "workflows-port": { type: "string", default: process.env["REKEY_LOCAL_WORKFLOWS_PORT"] ?? "3004" },
+    "objects-port": { type: "string", default: process.env["REKEY_LOCAL_OBJECTS_PORT"] ?? "3005" },
+    /** What a second of a workflow's waiting lasts, in seconds. */
+    "time-scale": { type: "string", default: process.env["REKEY_LOCAL_TIME_SCALE"] ?? "1" },
     "platform-port": { type: "string", default: process.env["REKEY_LOCAL_PLATFORM_PORT"] ?? "8743" },
     /** A module that exports `startPlatformSimulator`. */
     platform: {
@@ -49,6 +55,11 @@ async function run(): Promise<void> {
   const startedAt = performance.now();
   system = await startLocalSystem({
     platform: async () => startPlatformSimulator({ port: await freeOrAny(Number(values["platform-port"])) }),
+    parts: workflowParts({
+      port: await freeOrAny(Number(values["workflows-port"])),
+      objectsPort: await freeOrAny(Number(values["objects-port"])),
+      timeScale: Number(values["time-scale"]),
+    }),
     bundleFolder: values.bundles,
     logLevel: values["log-level"],
     ports: {

@@ -66,7 +66,7 @@ function prepareStates(
   for (const [name, value] of Object.entries(states)) {
     const state = asState(value);
     scaleRetries(state, options.timeScale);
-    if (state["Type"] === "Task") handlers[name] = invoking(String(state["Resource"]), options.lambda);
+    if (state["Type"] === "Task") handlers[name] = invoking(String(state["Resource"]), options.lambda, stopped);
     if (state["Type"] === "Wait") {
       states[name] = sleepingTask(state);
       handlers[name] = (input) => sleep(Number(asState(input)["seconds"]) * 1000 * options.timeScale, stopped);
@@ -134,9 +134,11 @@ function scaleRetries(state: State, timeScale: number): void {
 }
 
 /** A task that invokes a function; what it throws has the name and the cause that Step Functions gives it. */
-function invoking(resource: string, lambda: EngineOptions["lambda"]): Handler {
+function invoking(resource: string, lambda: EngineOptions["lambda"], stopped: AbortSignal): Handler {
   const functionName = resource.split(":").at(-1) ?? resource;
   return async (input) => {
+    // Stopped, the interpreter still begins what waits in a Map.
+    if (stopped.aborted) throw named("States.Aborted", "The execution was stopped");
     const outcome = await lambda.invoke(functionName, input).catch((error: unknown) => {
       throw named("Lambda.ResourceNotFoundException", String(error));
     });

@@ -1,0 +1,144 @@
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { errorNames, isErrorName, traitsOf } from "../../../shared/errors.ts";
+import { type HistoryEvent, runDefinition } from "./engine.ts";
+import { definitionsIn } from "./part.ts";
+
+// It has no types.
+const validate = createRequire(import.meta.url)("asl-validator") as (definition: object) => {
+  isValid: boolean;
+  errorsText(separator: string): string;
+};
+const folder = fileURLToPath(new URL("../../../functions", import.meta.url));
+const definitions = await definitionsIn(folder);
+
+type Json = Record<string, unknown>;
+const asJson = (value: unknown): Json => (typeof value === "object" && value !== null ? (value as Json) : {});
+
+/** Every state of a definition by its name, those inside Maps too. */
+function statesOf(machine: Json): [string, Json][] {
+  return Object.entries(asJson(machine["States"])).flatMap(([name, state]) => [
+    [name, asJson(state)] as [string, Json],
+    ...statesOf(asJson(asJson(state)["ItemProcessor"])),
+  ]);
+}
+
+const listsOf = (state: Json, list: "Retry" | "Catch") =>
+  (Array.isArray(state[list]) ? state[list] : []).map((one) => asJson(one)["ErrorEquals"] as string[]);
+
+describe.each(Object.entries(definitions))("%s", (_, definition) => {
+  test("is valid", () => {
+    const { isValid, errorsText } = validate(structuredClone(definition));
+    expect(errorsText("\n")).toBe("");
+    expect(isValid).toBe(true);
+  });
+
+  test("decides by errors that exist", () => {
+    const named = statesOf(definition).flatMap(([, state]) => [
+      ...[...listsOf(state, "Retry"), ...listsOf(state, "Catch")].flat(),
+      ...(JSON.stringify(state).match(/(?<="StringEquals":")[A-Za-z]+(?=")/g) ?? []),
+    ]);
+    expect(named.filter(isErrorName).length).toBeGreaterThan(3);
+    const foreign = /^(States|Lambda|Runtime|Sandbox)\.[A-Za-z]+$/;
+    expect(named.filter((name) => !isErrorName(name) && !foreign.test(name))).toEqual([]);
+  });
+
+  test("repeats only what the family calls retryable", () => {
+    const repeated = statesOf(definition).flatMap(([, state]) => listsOf(state, "Retry").flat());
+    expect(repeated.filter((name) => isErrorName(name) && !traitsOf(name).retryable)).toEqual([]);
+  });
+
+  test("uses what the interpreter knows: JSONPath, and no time of its own", async () => {
+    const text = JSON.stringify(definition);
+    expect(text).not.toMatch(/JSONata|"Assign"|"Output"|\$\$\.State\.|\$\$\.Execution\.Input/);
+  });
+});
+
+test("rekeyDevice has an answer to every error that refreshDeviceKey can throw, with the family's own advice", async () => {
+  const edge = /^(RouteNotFound|MethodNotAllowed|PayloadTooLarge|UnsupportedMediaType|Signature)Error$/;
+  const states = Object.fromEntries(statesOf(definitions["rekey-local-rekeyDevice"] ?? {}));
+  const choices = (states["Advise"]?.["Choices"] ?? []) as Json[];
+  const advised = choices.map((choice) => String(choice["StringEquals"]));
+  expect(advised.sort()).toEqual(errorNames.filter((name) => !edge.test(name)).sort());
+  for (const choice of choices) {
+    const name = String(choice["StringEquals"]);
+    if (isErrorName(name)) expect(states[String(choice["Next"])]?.["Result"]).toBe(traitsOf(name).advice);
+  }
+});
+
+describe("the interpreter", () => {
+  const run = async (states: Json, input: unknown, timeScale = 0.01, objects: Json = {}) => {
+    const invoked: unknown[] = [];
+    const events: HistoryEvent[] = [];
+    const lambda = {
+      invoke: async (name: string, event: unknown) => {
+        invoked.push([name, event]);
+        return name === "fails"
+          ? { ok: false as const, error: { errorType: "DeviceOnlineError", errorMessage: "Online" }, requestId: "1" }
+          : { ok: true as const, result: { event }, requestId: "1" };
+      },
+    };
+    const readObject = async (bucket: string, key: string) => objects[`${bucket}/${key}`] as string | undefined;
+    const running = runDefinition(
+      { StartAt: Object.keys(states)[0], States: states },
+      input,
+      {},
+      { lambda, readObject, timeScale },
+      (event) => events.push(event),
+    );
+    return { running, invoked, events };
+  };
+  const arn = (name: string) => `arn:aws:lambda:eu-central-1:123456789012:function:${name}`;
+
+  test("waits scaled seconds and hands on its input", async () => {
+    const startedAt = performance.now();
+    const { running } = await run({ W: { Type: "Wait", SecondsPath: "$.s", End: true } }, { s: 20, kept: true });
+    expect(await running.ended).toEqual({ status: "SUCCEEDED", output: { s: 20, kept: true } });
+    expect(performance.now() - startedAt).toBeGreaterThan(190);
+  });
+
+  test("gives a caught error the name and the cause that Lambda gives", async () => {
+    const states = {
+      T: {
+        Type: "Task",
+        Resource: arn("fails"),
+        Catch: [{ ErrorEquals: ["DeviceOnlineError"], Next: "C" }],
+        End: true,
+      },
+      C: { Type: "Succeed" },
+    };
+    const ending = await (await run(states, {})).running.ended;
+    const output = ending.status === "SUCCEEDED" ? asJson(ending.output) : {};
+    expect(output["Error"]).toBe("DeviceOnlineError");
+    expect(JSON.parse(String(output["Cause"]))).toMatchObject({ errorMessage: "Online" });
+  });
+
+  test("stands in for a Distributed Map, and begins nothing more once it is stopped", async () => {
+    const batch = { Type: "Task", Resource: arn("works"), Next: "W" };
+    const states = {
+      M: {
+        Type: "Map",
+        MaxConcurrency: 1,
+        ItemReader: { Resource: "arn:aws:states:::s3:getObject", Parameters: { Bucket: "b", "Key.$": "$.key" } },
+        ItemSelector: { "item.$": "$$.Map.Item.Value" },
+        ItemProcessor: {
+          ProcessorConfig: { Mode: "DISTRIBUTED" },
+          StartAt: "B",
+          States: { B: batch, W: { Type: "Wait", Seconds: 20, End: true } },
+        },
+        End: true,
+      },
+    };
+    const whole = await run(states, { key: "k" }, 0.001, { "b/k": "[1,2,3]" });
+    expect((await whole.running.ended).status).toBe("SUCCEEDED");
+    expect(whole.invoked).toEqual([1, 2, 3].map((item) => ["works", { item }]));
+    const cut = await run(states, { key: "k" }, 0.01, { "b/k": "[1,2,3]" });
+    setTimeout(cut.running.stop, 50);
+    expect(await cut.running.ended).toEqual({ status: "ABORTED" });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(cut.invoked).toHaveLength(1);
+    const missing = await run(states, { key: "none" });
+    expect(await missing.running.ended).toMatchObject({ status: "FAILED", error: "S3.NoSuchKey" });
+  });
+});

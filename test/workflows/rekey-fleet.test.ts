@@ -1,0 +1,226 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { StopExecutionCommand } from "@aws-sdk/client-sfn";
+import { afterEach, describe, expect, test } from "vitest";
+import { traitsOf } from "../../shared/errors.ts";
+import type { ResultLine, RunProgress } from "../../shared/fleet/run.ts";
+import { startWorkflowSystem, type WorkflowSystem } from "./system.ts";
+
+// The platform's minute lasts three seconds here, and 80 of its 100 calls are a run's: a pause of this process, which
+// is the simulator too, weighs twenty times as much as it would against a real minute.
+const windowMs = 3_000;
+const callsPerMinute = (80 * 60_000) / windowMs;
+
+let local: WorkflowSystem;
+/** When each request came that was no login. */
+let callsAtMs: number[];
+afterEach(() => local.close());
+
+async function begin(quotaWindowMs = windowMs): Promise<void> {
+  local = await startWorkflowSystem(0.03, { quota: { calls: 100, windowMs: quotaWindowMs }, latencyMs: 15 });
+  const { faults } = local.simulator;
+  const hit = faults.hit.bind(faults);
+  callsAtMs = [];
+  faults.hit = (operation, deviceId) => {
+    if (operation !== "login" && operation !== "refreshToken") callsAtMs.push(Date.now());
+    return hit(operation, deviceId);
+  };
+}
+
+const csvOf = (deviceIds: readonly string[]) =>
+  `deviceId,nodeId\n${deviceIds.map((deviceId) => `${deviceId},urn:imei:new-${deviceId}\n`).join("")}`;
+const linesOf = (run: string) =>
+  local
+    .object(`runs/${run}/result.jsonl`)
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as ResultLine);
+const progressOf = (run: string) => JSON.parse(local.object(`runs/${run}/progress.json`)) as RunProgress;
+const codesOf = (deviceId: string) =>
+  new Set(local.simulator.devices.get(deviceId)?.history.map(({ verifyCode }) => verifyCode));
+const timesDone = (lines: readonly ResultLine[]) => Object.fromEntries(lines.map((one) => [one.deviceId, one.status]));
+
+describe("a fleet of 500", () => {
+  test("keeps the pace and the quota, survives what goes wrong, and every device ends in one line", async () => {
+    const scale = 12;
+    const callsPerMinute = 95 * scale;
+    await begin(60_000 / scale);
+    const known = local.simulator.devices.many(490);
+    const online = known.filter((_, at) => at % 20 === 7);
+    for (const deviceId of online) {
+      local.simulator.devices.goOnline(deviceId);
+      local.simulator.devices.goOffline(deviceId, 32_000);
+    }
+    const unknown = Array.from({ length: 10 }, (_, at) => `unknown-${at}`);
+    const all = known.flatMap((deviceId, at) => (at % 49 === 0 ? [deviceId, unknown[at / 49] ?? ""] : [deviceId]));
+    expect(all).toHaveLength(500);
+    local.simulator.faults.add(
+      { kind: "cut", operation: "refreshDeviceKey", applied: true, nth: 13, every: 50, count: 0 },
+      { kind: "code", operation: "refreshDeviceKey", code: "1010009", nth: 140 },
+    );
+    local.putObject("devices.csv", csvOf(all));
+    const input = { key: "devices.csv", callsPerMinute, timeout: 0, limitSeconds: 120 };
+    const { status, output } = await local.over(await local.start("rekeyFleet", input, "five-hundred"));
+    expect(status).toBe("SUCCEEDED");
+    expect(JSON.parse(output ?? "")).toMatchObject({ finished: true, total: 500, done: 490, failed: 10, waiting: 0 });
+
+    const lines = linesOf("five-hundred");
+    expect(lines.map(({ deviceId }) => deviceId)).toEqual(all);
+    for (const line of lines) {
+      const isUnknown = unknown.includes(line.deviceId);
+      expect(line.status).toBe(isUnknown ? "failed" : "done");
+      expect(line).not.toHaveProperty("verifyCode");
+      if (isUnknown) {
+        expect(line).toMatchObject({ error: "DeviceNotFoundError", advice: traitsOf("DeviceNotFoundError").advice });
+      }
+    }
+    for (const deviceId of known) expect([deviceId, codesOf(deviceId).size]).toEqual([deviceId, 1]);
+
+    // The one that was injected is not counted here: these are refusals that the run itself provoked.
+    expect(local.simulator.application.throttled).toBe(0);
+    const firstRound = callsAtMs.slice(0, 500);
+    const minutes = ((firstRound.at(-1) ?? 0) - (firstRound[0] ?? 0)) / 60_000;
+    const rate = (firstRound.length - 1) / minutes;
+    console.log(`${Math.round(rate / scale)} calls a window of 100 allowed, ${callsAtMs.length} calls for 500 devices`);
+    expect(rate).toBeGreaterThan(0.95 * callsPerMinute);
+    expect(progressOf("five-hundred")).toMatchObject({ total: 500, done: 490, failed: 10, waiting: 0, finished: true });
+  }, 120_000);
+});
+
+describe("a run", () => {
+  test("that is stopped in the middle and started again re-keys no device to another code", async () => {
+    await begin();
+    const deviceIds = local.simulator.devices.many(300);
+    local.putObject("devices.csv", csvOf(deviceIds));
+    const input = { run: "resumed", key: "devices.csv", callsPerMinute, timeout: 0, includeCode: true };
+    const executionArn = await local.start("rekeyFleet", input, "first-try");
+    await delay(4_000);
+    await local.client.send(new StopExecutionCommand({ executionArn }));
+    const begun = deviceIds.filter((deviceId) => codesOf(deviceId).size > 0).length;
+    expect(begun).toBeGreaterThan(20);
+    expect(begun).toBeLessThan(300);
+    expect(await local.over(executionArn)).toMatchObject({ status: "ABORTED" });
+
+    const again = await local.over(await local.start("rekeyFleet", input, "second-try"));
+    expect(again.status).toBe("SUCCEEDED");
+    const lines = linesOf("resumed");
+    expect(lines.map(({ deviceId }) => deviceId)).toEqual(deviceIds);
+    for (const { deviceId, status, verifyCode } of lines) {
+      expect([deviceId, status, [...codesOf(deviceId)]]).toEqual([deviceId, "done", [verifyCode]]);
+    }
+    expect(local.simulator.application.throttled).toBe(0);
+
+    // What is done is not even asked for a third time.
+    const before = local.simulator.counters.total;
+    const third = await local.over(await local.start("rekeyFleet", input, "third-try"));
+    expect([third.status, local.simulator.counters.total - before]).toEqual(["SUCCEEDED", 0]);
+    expect(timesDone(linesOf("resumed"))).toEqual(timesDone(lines));
+  }, 90_000);
+
+  test("ends when more devices fail than are tolerated, and a later start does the rest", async () => {
+    await begin();
+    const deviceIds = local.simulator.devices.many(20);
+    const missing = ["late-1", "late-2", "late-3"];
+    local.putObject("devices.csv", csvOf([...missing, ...deviceIds]));
+    const input = { run: "tolerated", key: "devices.csv", callsPerMinute, toleratedFailurePercentage: 10 };
+    expect(await local.over(await local.start("rekeyFleet", input))).toMatchObject({
+      status: "FAILED",
+      error: "TooManyDevicesFailed",
+    });
+    expect(linesOf("tolerated").filter(({ status }) => status === "failed")).toHaveLength(3);
+    for (const deviceId of missing) local.simulator.devices.set(deviceId);
+    expect(await local.over(await local.start("rekeyFleet", input))).toMatchObject({ status: "SUCCEEDED" });
+    expect(linesOf("tolerated").map(({ status }) => status)).toEqual(Array(23).fill("done"));
+    for (const deviceId of deviceIds) expect(local.simulator.devices.get(deviceId)?.history).toHaveLength(1);
+  }, 60_000);
+
+  test("waits for a platform that is down, and goes on where it was", async () => {
+    await begin();
+    const deviceIds = local.simulator.devices.many(60);
+    local.putObject("devices.csv", csvOf(deviceIds));
+    const running = local.start("rekeyFleet", { run: "outage", key: "devices.csv", callsPerMinute });
+    await delay(1_000);
+    await local.simulator.down();
+    await delay(2_000);
+    await local.simulator.up();
+    expect(await local.over(await running)).toMatchObject({ status: "SUCCEEDED" });
+    expect(linesOf("outage").map(({ status }) => status)).toEqual(Array(60).fill("done"));
+    for (const deviceId of deviceIds) expect(codesOf(deviceId).size).toBe(1);
+  }, 60_000);
+
+  test("names devices that stay online to the end as failed, with what helps", async () => {
+    await begin();
+    const [deviceId = "", other = ""] = local.simulator.devices.many(2);
+    local.simulator.devices.goOnline(deviceId);
+    local.putObject("devices.csv", csvOf([deviceId, other]));
+    const input = { run: "online", key: "devices.csv", callsPerMinute, limitSeconds: 4 };
+    expect(await local.over(await local.start("rekeyFleet", input))).toMatchObject({ status: "SUCCEEDED" });
+    expect(linesOf("online")).toMatchObject([
+      { deviceId, status: "failed", error: "DeviceOnlineError", advice: traitsOf("DeviceOnlineError").advice },
+      { deviceId: other, status: "done" },
+    ]);
+  });
+});
+
+describe("an input", () => {
+  const faulty = [
+    "deviceId,nodeId,timeout,colour",
+    "d-1,n-1,60,",
+    ",n-2,60,",
+    "../d-3,n-3,60,",
+    "d-1,n-4,60,",
+    "d-5,n-1,60,",
+    "d-6,n-6",
+    "d-7,n-7,soon,",
+    `d-8,${"x".repeat(257)},60,`,
+    "d-9,n-\u0007,60,",
+    'd-10,"n-10"x,60,',
+  ].join("\n");
+
+  test("with ten faults has all ten reported with line numbers, and no call is made", async () => {
+    await begin();
+    local.putObject("faulty.csv", faulty);
+    const executionArn = await local.start("rekeyFleet", { run: "faulty", key: "faulty.csv" });
+    const { status, error, cause } = await local.over(executionArn);
+    expect([status, error]).toEqual(["FAILED", "InvalidInputError"]);
+    const faults = local.object("runs/faulty/faults.jsonl").trim().split("\n");
+    expect(faults.map((line) => (JSON.parse(line) as { line: number }).line)).toEqual([1, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(cause).toContain("10 faults");
+    expect(cause).toContain('"line":11');
+    expect(local.simulator.counters.total).toBe(0);
+  });
+
+  test("is only looked at in a dry run", async () => {
+    await begin();
+    local.putObject("devices.csv", csvOf(["device-1", "device-2"]));
+    const input = { run: "dry", key: "devices.csv", dryRun: true };
+    const { status, output } = await local.over(await local.start("rekeyFleet", input));
+    expect([status, JSON.parse(output ?? "")]).toMatchObject(["SUCCEEDED", { ok: true, devices: 2, faults: 0 }]);
+    expect(local.simulator.counters.total).toBe(0);
+  });
+
+  test("of another content under the name of an earlier run is refused", async () => {
+    await begin();
+    local.putObject("devices.csv", csvOf(["device-1"]));
+    const input = { run: "changed", key: "devices.csv", callsPerMinute };
+    expect(await local.over(await local.start("rekeyFleet", input))).toMatchObject({ status: "SUCCEEDED" });
+    local.putObject("devices.csv", csvOf(["device-2"]));
+    expect(await local.over(await local.start("rekeyFleet", input))).toMatchObject({
+      status: "FAILED",
+      error: "InvalidInputError",
+    });
+  });
+
+  test.each([
+    ["a key of nothing", { key: "nothing.csv" }],
+    ["a misspelt field", { key: "devices.csv", callsAMinute: 3 }],
+    ["no key", {}],
+  ])("with %s is refused", async (_, input) => {
+    await begin();
+    local.putObject("devices.csv", csvOf(["device-1"]));
+    expect(await local.over(await local.start("rekeyFleet", input))).toMatchObject({
+      status: "FAILED",
+      error: "InvalidInputError",
+    });
+    expect(local.simulator.counters.total).toBe(0);
+  });
+});
