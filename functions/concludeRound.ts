@@ -31,6 +31,9 @@ export const concludeRoundOutput = z.object({
   waitSeconds: z.int(),
   /** JSON lines, one a device. */
   resultKey: z.string(),
+  /** Why the round was broken off, by the name of the error and in its words. */
+  error: z.optional(z.string()),
+  cause: z.optional(z.string()),
 });
 
 type Input = z.infer<typeof concludeRoundInput>;
@@ -45,6 +48,10 @@ interface Dependencies {
 const firstWaitSeconds = 60;
 const longestWaitSeconds = 3_600;
 const readAtOnce = 10;
+const silentEnd = {
+  error: "BatchEndedSilently",
+  cause: "A batch ended without saying why; the log of rekeyBatch does. Start the run again: what is done stays done.",
+};
 
 /** Makes a round of the devices that wait, or the result file where none does or the time is over. */
 export async function run(input: Input, { objects, clock, random }: Dependencies): Promise<Output> {
@@ -58,6 +65,7 @@ export async function run(input: Input, { objects, clock, random }: Dependencies
   const left = [...devices.values()].filter(({ line }) => (last.get(line)?.status ?? "waiting") === "waiting");
   const leftSeconds = Math.floor((plan.startedAtMs - clock.now()) / 1000) + input.limitSeconds;
   const stopped = input.stopped === true;
+  const reason = stopped ? ((await opened.readProgress())?.stopped ?? silentEnd) : undefined;
   const finished = left.length === 0 || (leftSeconds <= 0 && !stopped);
   const ended = finished || stopped;
   const counts = finished ? { done, failed: failed + left.length, waiting: 0 } : { done, failed, waiting: left.length };
@@ -78,6 +86,7 @@ export async function run(input: Input, { objects, clock, random }: Dependencies
     manifestKey: opened.manifestKey(round),
     waitSeconds: ended ? 0 : Math.min(leftSeconds, waitBefore(round, random)),
     resultKey: opened.resultKey,
+    ...reason,
   };
 }
 

@@ -37,6 +37,8 @@ export const planFleetOutput = z.object({
   /** Whether a run of this name was begun before and is taken up where it stopped. */
   resumed: z.boolean(),
   round: z.int(),
+  /** How many batches the round has; 0 when nothing is left to do. */
+  batches: z.int(),
   manifestKey: z.string(),
 });
 
@@ -71,7 +73,8 @@ export async function run(input: Input, { objects, clock }: Dependencies): Promi
     firstFaults: faults.slice(0, shownFaults),
     faultsKey: opened.faultsKey,
   };
-  if (!checked.ok || input.dryRun === true) return { ...checked, resumed: false, round: 0, manifestKey: "" };
+  if (!checked.ok || input.dryRun === true)
+    return { ...checked, resumed: false, round: 0, batches: 0, manifestKey: "" };
   const withDefaults = devices.map((device) => ({
     ...(input.timeout === undefined ? {} : { timeout: input.timeout }),
     ...(input.appId === undefined ? {} : { appId: input.appId }),
@@ -79,7 +82,8 @@ export async function run(input: Input, { objects, clock }: Dependencies): Promi
   }));
   await opened.writeOwner(input.execution);
   const { resumed, round } = await begin(opened, input, withDefaults, clock);
-  return { ...checked, resumed, round, manifestKey: opened.manifestKey(round) };
+  const { length: batches } = await opened.readManifest(round);
+  return { ...checked, resumed, round, batches, manifestKey: opened.manifestKey(round) };
 }
 
 async function begin(

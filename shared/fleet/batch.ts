@@ -2,7 +2,7 @@ import { type ErrorName, RekeyError, traitsOf } from "../errors.ts";
 import { type Clock, isoTime } from "../runtime/clock.ts";
 import type { FleetDevice } from "./devices.ts";
 import type { Pacer } from "./pacer.ts";
-import { countByStatus, type ResultLine, type Run, takenOver } from "./run.ts";
+import { countByStatus, type ResultLine, type Run, type RunProgress, takenOver } from "./run.ts";
 
 /** Which batch, and how. */
 export interface Batch {
@@ -50,9 +50,6 @@ const outage = new Set<ErrorName>([
   "RenewalLimitedError",
   "AccessTokenRejectedError",
 ]);
-/** Asked again within the batch. */
-const askAgain = new Set<ErrorName>([...outage, "PlatformThrottledError", "OutcomeUnknownError"]);
-
 /**
  * Brings every device of a batch to its line, at the pacer's pace; what an earlier invocation brought to an end stays
  * as it is.
@@ -84,19 +81,30 @@ export async function workOff(batch: Batch, dependencies: BatchDependencies): Pr
       updatedAtMs: clock.now(),
     };
   };
-  const keep = async () => {
+  const keep = async (reason?: RunProgress["stopped"]) => {
     const owner = await run.readOwner();
     if (owner !== batch.execution) throw new RekeyError("InvalidInputError", takenOver);
     await run.writeLines(batch.outKey, [...lines.values()]);
-    await run.writeProgress(current());
+    await run.writeProgress({ ...current(), stopped: reason });
   };
   const todo = devices.filter(({ line }) => (lines.get(line)?.status ?? "waiting") === "waiting");
   const stopped = await new Shift(batch, dependencies, lines, keep).work(todo);
-  await keep();
-  if (stopped !== undefined) throw stopped;
   const { failed, total } = current();
   const tooManyFailures = failed * 100 > batch.toleratedFailurePercentage * total;
+  await keep(stopped === undefined ? (tooManyFailures ? tooMany : undefined) : reasonOf(stopped));
+  if (stopped !== undefined) throw stopped;
   return { ...countByStatus([...lines.values()]), tooManyFailures };
+}
+
+const tooMany = {
+  error: "TooManyDevicesFailed",
+  cause:
+    "More devices failed than are tolerated. Look into the result, correct the input or the tolerated share, and start the run again.",
+};
+
+function reasonOf(error: unknown): { error: string; cause: string } {
+  if (error instanceof RekeyError) return { error: error.name, cause: `${error.message}. ${error.advice}` };
+  return { error: "UnexpectedError", cause: "The log of rekeyBatch names the cause." };
 }
 
 /** One invocation's work on a batch. */
@@ -180,10 +188,9 @@ class Shift {
     if (this.#streak >= maxStreak) this.#stopped ??= error;
     const attempts = (this.#attempts.get(device.line) ?? 0) + 1;
     this.#attempts.set(device.line, attempts);
-    if (askAgain.has(error.name) && attempts < maxAttempts) this.#queue.push(device);
-    const waits = error.name === "DeviceOnlineError" || askAgain.has(error.name);
+    if (error.retryable && error.name !== "DeviceOnlineError" && attempts < maxAttempts) this.#queue.push(device);
     this.#enter(device, {
-      status: waits ? "waiting" : "failed",
+      status: error.retryable ? "waiting" : "failed",
       error: error.name,
       detail: error.message,
       advice: traitsOf(error.name).advice,

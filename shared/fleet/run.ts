@@ -41,6 +41,8 @@ export const runProgress = z.object({
   startedAtMs: z.number(),
   updatedAtMs: z.number(),
   finished: z.boolean(),
+  /** Why the last batch broke off, if it did. */
+  stopped: z.optional(z.object({ error: z.string(), cause: z.string() })),
 });
 
 /** One of {@link runProgress}. */
