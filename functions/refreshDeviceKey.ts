@@ -1,10 +1,9 @@
 import * as z from "zod/mini";
-import { RekeyError } from "../shared/errors.ts";
 import { accessToken, deviceId, idempotencyKey, text256, timeoutSeconds } from "../shared/http/fields.ts";
 import { createHandler, type Invocation } from "../shared/http/handler.ts";
 import { bodyOf, headerOf, idempotencyKeyOf, queryOf } from "../shared/http/request.ts";
+import { auditedRefresh } from "../shared/platform/audit.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
-import { refreshDeviceKey } from "../shared/platform/refresh.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import { isoTime } from "../shared/runtime/clock.ts";
 import { createRuntime } from "../shared/runtime/runtime.ts";
@@ -36,41 +35,25 @@ export const refreshDeviceKeyOutput = z.object({
 type Input = z.infer<typeof refreshDeviceKeyInput>;
 type Output = z.infer<typeof refreshDeviceKeyOutput>;
 
-/** Re-keys one device and leaves one audit line, however it ends. */
+/** Re-keys one device. */
 export async function run(
   input: Input,
   { deadline, log, caller }: Invocation,
   { platform, clock }: { readonly platform: Platform; readonly clock: Clock },
 ): Promise<Output> {
   const { timeout, includeCode = true, ...request } = input;
-  const startedAtMs = clock.now();
-  const audit = (outcome: string, fields: { platformCode?: string | undefined; replayed?: boolean }) =>
-    log.info("Device key refresh", {
-      audit: true,
-      deviceId: input.deviceId,
-      nodeId: input.nodeId,
-      appId: input.appId,
-      caller,
-      outcome,
-      durationMs: clock.now() - startedAtMs,
-      ...fields,
-    });
-  try {
-    const state = await refreshDeviceKey({ ...request, timeoutSeconds: timeout }, { platform, clock, deadline });
-    audit("ok", { replayed: state.replayed });
-    return {
-      deviceId: input.deviceId,
-      ...(input.nodeId === undefined ? {} : { nodeId: input.nodeId }),
-      ...(includeCode ? { verifyCode: state.verifyCode } : {}),
-      timeout: state.timeoutSeconds,
-      expiresAt: state.expiresAtMs === null ? null : isoTime(state.expiresAtMs),
-      replayed: state.replayed,
-    };
-  } catch (error) {
-    if (error instanceof RekeyError) audit(error.name, { platformCode: error.platformCode });
-    else audit("UnexpectedError", {});
-    throw error;
-  }
+  const state = await auditedRefresh(
+    { ...request, timeoutSeconds: timeout },
+    { platform, clock, deadline, log, caller },
+  );
+  return {
+    deviceId: input.deviceId,
+    ...(input.nodeId === undefined ? {} : { nodeId: input.nodeId }),
+    ...(includeCode ? { verifyCode: state.verifyCode } : {}),
+    timeout: state.timeoutSeconds,
+    expiresAt: state.expiresAtMs === null ? null : isoTime(state.expiresAtMs),
+    replayed: state.replayed,
+  };
 }
 
 const runtime = createRuntime();

@@ -2,9 +2,9 @@ import * as z from "zod/mini";
 import { type BatchDependencies, workOff } from "../shared/fleet/batch.ts";
 import { createPacer } from "../shared/fleet/pacer.ts";
 import { openRun, runName } from "../shared/fleet/run.ts";
-import { createHandler } from "../shared/http/handler.ts";
+import { createHandler, type Invocation } from "../shared/http/handler.ts";
+import { auditedRefresh } from "../shared/platform/audit.ts";
 import { createPlatform } from "../shared/platform/platform.ts";
-import { refreshDeviceKey } from "../shared/platform/refresh.ts";
 import { deadlineIn } from "../shared/runtime/clock.ts";
 import { readAwsAccess } from "../shared/runtime/config.ts";
 import { createObjectStore } from "../shared/runtime/objects.ts";
@@ -50,7 +50,10 @@ const platform = createPlatform({
 const deviceMs = 20_000;
 
 /** Re-keys the devices of a batch at the run's pace. */
-export async function run(input: z.infer<typeof rekeyBatchInput>): Promise<z.infer<typeof rekeyBatchOutput>> {
+export async function run(
+  input: z.infer<typeof rekeyBatchInput>,
+  { log }: Pick<Invocation, "log">,
+): Promise<z.infer<typeof rekeyBatchOutput>> {
   const pacer = createPacer(input.callsPerMinute, clock);
   onSent = pacer.sent;
   const rekey: BatchDependencies["rekey"] = async ({ line: _, timeout, ...device }) => {
@@ -64,7 +67,7 @@ export async function run(input: z.infer<typeof rekeyBatchInput>): Promise<z.inf
         return call(...args);
       };
     const { calls } = platform;
-    const state = await refreshDeviceKey(
+    const state = await auditedRefresh(
       { ...device, timeoutSeconds: timeout, idempotencyKey: input.run },
       {
         platform: {
@@ -77,6 +80,8 @@ export async function run(input: z.infer<typeof rekeyBatchInput>): Promise<z.inf
         },
         clock,
         deadline: deadlineIn(deviceMs, clock),
+        log,
+        caller: `fleet run ${input.run}`,
       },
     );
     return state;

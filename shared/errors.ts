@@ -95,6 +95,12 @@ const family = {
     retryable: true,
     advice: "Send the same request again: it asks for the same state and brings the same code.",
   },
+  NoteFailedError: {
+    title: "The note could not be written to the ticket",
+    status: 502,
+    retryable: true,
+    advice: "The re-key itself stands. The note is tried again; see whether the ticketing system works.",
+  },
   RouteNotFoundError: {
     title: "There is no such route",
     status: 404,
@@ -197,6 +203,14 @@ export class RekeyError extends Error {
     this.retryAfterSeconds = context.retryAfterSeconds;
     this.faults = context.faults;
     this.allow = context.allow;
+  }
+
+  /** The same occurrence with some of its traits changed; for whoever knows more of the situation than its thrower. */
+  with(changes: ErrorContext, message = this.message): RekeyError {
+    const { status, retryable, advice, platformCode, retryAfterSeconds, faults, allow, cause } = this;
+    const context = { status, retryable, advice, platformCode, retryAfterSeconds, faults, allow, cause };
+    const known = Object.entries({ ...context, ...changes }).filter(([, value]) => value !== undefined);
+    return new RekeyError(this.name, message, Object.fromEntries(known));
   }
 }
 

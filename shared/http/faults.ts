@@ -1,5 +1,6 @@
 import type * as z from "zod/mini";
 import { type Fault, RekeyError } from "../errors.ts";
+import { faultsOf } from "../faults.ts";
 
 /**
  * The value of an input, `null` members counting as absent.
@@ -21,39 +22,6 @@ export function parseInput<Schema extends z.ZodMiniType>(
 export function invalidInput(faults: readonly Fault[]): RekeyError {
   const listed = faults.map(({ path, message }) => (path === "" ? message : `${path} ${message}`)).join("; ");
   return new RekeyError("InvalidInputError", `The input is not valid: ${listed}`, { faults });
-}
-
-/** zod/mini brings no language of its own, which would weigh more than all else of it. */
-function faultsOf(issue: z.core.$ZodIssue): Fault[] {
-  const path = issue.path.map(String).join(".");
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({
-      path: [path, key.slice(0, 64)].filter(Boolean).join("."),
-      message: "is unknown",
-    }));
-  }
-  return [{ path, message: messageOf(issue) }];
-}
-
-function messageOf(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case "invalid_type":
-      if (issue.input === undefined && issue.path.length > 0) return "is missing";
-      return issue.expected === "int" ? "must be a whole number" : `must be ${article(issue.expected)}`;
-    case "too_big":
-      return issue.origin === "string"
-        ? `must have at most ${issue.maximum} characters`
-        : `must be at most ${issue.maximum}`;
-    case "too_small":
-      if (issue.origin !== "string") return `must be at least ${issue.minimum}`;
-      return issue.minimum === 1 ? "must not be empty" : `must have at least ${issue.minimum} characters`;
-    default:
-      return issue.message === "" || issue.message === "Invalid input" ? "is not valid" : issue.message;
-  }
-}
-
-function article(type: string): string {
-  return /^[aeio]/.test(type) ? `an ${type}` : `a ${type}`;
 }
 
 function withoutNulls(input: unknown): unknown {

@@ -103,6 +103,8 @@ function timeLeft(context: Context): number {
 }
 
 function answer(statusCode: number, type: string, body: unknown, requestId: string): Answer {
+  // A 204 has no body, and no type of one.
+  if (statusCode === 204) return { statusCode, headers: { "x-request-id": requestId } };
   return {
     statusCode,
     headers: { "content-type": type, "x-request-id": requestId, "cache-control": "no-store" },

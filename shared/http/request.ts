@@ -23,6 +23,20 @@ export function headerOf(event: HttpEvent, name: string): string | undefined {
 const maxBodyBytes = 64 * 1024;
 
 /**
+ * The bytes of a body as they were sent; the gateway hands over what it takes for binary as base64.
+ *
+ * @throws PayloadTooLargeError over `maxBytes`
+ */
+export function rawBodyOf(event: HttpEvent, maxBytes: number): Buffer {
+  const body = event.body ?? "";
+  const encoding = event.isBase64Encoded ? "base64" : "utf8";
+  if (Buffer.byteLength(body, encoding) > maxBytes) {
+    throw new RekeyError("PayloadTooLargeError", `The body has more than ${Math.floor(maxBytes / 1024)} kB`);
+  }
+  return Buffer.from(body, encoding);
+}
+
+/**
  * The members of a JSON body; none when the body is empty.
  *
  * @param allowed the body's fields: what belongs into path, query or a header is as unknown here as anything else
@@ -30,7 +44,7 @@ const maxBodyBytes = 64 * 1024;
  * @throws PayloadTooLargeError over 64 kB; UnsupportedMediaTypeError; InvalidInputError not a JSON object
  */
 export function bodyOf(event: HttpEvent, allowed: readonly string[], faults: Fault[]): Record<string, unknown> {
-  const text = bodyText(event);
+  const text = rawBodyOf(event, maxBodyBytes).toString("utf8");
   if (text.trim() === "") return {};
   const mediaType = headerOf(event, "content-type")?.split(";")[0]?.trim().toLowerCase() ?? "application/json";
   if (mediaType !== "application/json" && !/^application\/[\w.-]+\+json$/.test(mediaType)) {
@@ -80,13 +94,6 @@ function find(value: unknown, path: readonly string[]): unknown {
     found = Object.getOwnPropertyDescriptor(found, step)?.value;
   }
   return found;
-}
-
-function bodyText(event: HttpEvent): string {
-  const body = event.body ?? "";
-  const bytes = Buffer.byteLength(body, event.isBase64Encoded ? "base64" : "utf8");
-  if (bytes > maxBodyBytes) throw new RekeyError("PayloadTooLargeError", "The body has more than 64 kB");
-  return event.isBase64Encoded ? Buffer.from(body, "base64").toString("utf8") : body;
 }
 
 function onlyAllowed(fields: object, allowed: readonly string[], faults: Fault[]): Record<string, unknown> {

@@ -127,10 +127,9 @@ function isUnsent(error: unknown): boolean {
 }
 
 function callersTokenRefused(error: RekeyError): RekeyError {
-  return new RekeyError("AccessTokenRejectedError", "The platform refuses the access token that the caller gave", {
-    status: 401,
-    retryable: false,
-    advice: "Leave the token out, or take the current one from authenticate.",
-    ...(error.platformCode === undefined ? {} : { platformCode: error.platformCode }),
-  });
+  const advice = "Leave the token out, or take the current one from authenticate.";
+  return error.with(
+    { status: 401, retryable: false, advice },
+    "The platform refuses the access token that the caller gave",
+  );
 }

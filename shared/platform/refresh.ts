@@ -226,11 +226,9 @@ class Convergence {
 }
 
 function notRepeatable(error: RekeyError): RekeyError {
-  return new RekeyError("OutcomeUnknownError", error.message, {
+  return error.with({
     retryable: false,
     advice:
       "The code may have been changed. Send the request again with an Idempotency-Key: then a lost answer can be recovered.",
-    ...(error.platformCode === undefined ? {} : { platformCode: error.platformCode }),
-    cause: error.cause,
   });
 }

@@ -1,3 +1,4 @@
+import type { RekeyError } from "../errors.ts";
 import { type Headers, type HmacScheme, headerValue, type SharedSecretScheme } from "./verify.ts";
 
 /** What we know of a sender beyond its signature: ../../README.md lists where each fact is from. */
@@ -8,7 +9,7 @@ export interface Preset {
   readonly reply: "ack" | "result";
   /** Header with the delivery's id, the same on every repeat; null when the sender has none. */
   readonly deliveryIdHeader: string | null;
-  /** Our whole answer is there within this time; the sender's own limit less a margin. */
+  /** Our whole answer is there within this time: the sender's own limit, less the way and a cold start. */
   readonly answerWithinMs: number;
   /** How the sender takes an answer that is no success. */
   readonly onRefusal: Refusal;
@@ -39,19 +40,26 @@ const hmacSha256 = {
   windowSeconds: 300,
 } as const;
 
+// Retry-After over a minute is not heeded by all who heed it at all.
+const longestRetryAfterSeconds = 55;
+
 const readsAndDecides: Refusal = { repeatsOn: "none", finalStatus: 422, punishes4xx: false };
 const never = () => false;
 
+/** The names that a source's configuration may give as its preset. */
+export const presetNames = [
+  "zendesk",
+  "jira",
+  "pagerduty",
+  "github",
+  "linear",
+  "standard-webhooks",
+  "shared-secret",
+  "hmac",
+] as const;
+
 /** Name of a preset, as a source's configuration gives it. */
-export type PresetName =
-  | "zendesk"
-  | "jira"
-  | "pagerduty"
-  | "github"
-  | "linear"
-  | "standard-webhooks"
-  | "shared-secret"
-  | "hmac";
+export type PresetName = (typeof presetNames)[number];
 
 /** Every sender we know, as data; a new one is one more entry here, its vectors in the test and a line in the README. */
 export const presets: Readonly<Record<PresetName, Preset>> = {
@@ -65,7 +73,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     },
     reply: "ack",
     deliveryIdHeader: "X-Zendesk-Webhook-Invocation-Id",
-    answerWithinMs: 9_000,
+    answerWithinMs: 8_600,
     // 429 and 503 are repeated only when they say Retry-After, under 60 s; 409 up to three times, whatever it meant.
     onRefusal: { repeatsOn: [409, 429, 503], finalStatus: 422, punishes4xx: false },
     isPing: never,
@@ -74,7 +82,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     scheme: { ...hmacSha256, header: "X-Hub-Signature", prefix: "sha256=" },
     reply: "ack",
     deliveryIdHeader: "X-Atlassian-Webhook-Identifier",
-    answerWithinMs: 9_000,
+    answerWithinMs: 8_600,
     onRefusal: { repeatsOn: [408, 409, 425, 429, 500, 502, 503, 504], finalStatus: 422, punishes4xx: false },
     isPing: never,
   },
@@ -82,7 +90,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     scheme: { ...hmacSha256, header: "X-PagerDuty-Signature", prefix: "v1=", separator: "," },
     reply: "ack",
     deliveryIdHeader: "X-Webhook-Id",
-    answerWithinMs: 4_500,
+    answerWithinMs: 4_200,
     // Three 4xx in a row switch the subscription off for a day, so it never sees one for a delivery that is its own.
     onRefusal: { repeatsOn: [429, 500, 502, 503, 504], finalStatus: 200, punishes4xx: true },
     isPing: (_headers, payload) => textAt(payload, "event", "event_type") === "pagey.ping",
@@ -91,7 +99,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     scheme: { ...hmacSha256, header: "X-Hub-Signature-256", prefix: "sha256=" },
     reply: "ack",
     deliveryIdHeader: "X-GitHub-Delivery",
-    answerWithinMs: 9_000,
+    answerWithinMs: 8_600,
     onRefusal: { repeatsOn: "none", finalStatus: 422, punishes4xx: false },
     isPing: (headers) => headerValue(headers, "X-GitHub-Event") === "ping",
   },
@@ -104,7 +112,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     },
     reply: "ack",
     deliveryIdHeader: "Linear-Delivery",
-    answerWithinMs: 4_500,
+    answerWithinMs: 4_200,
     onRefusal: { repeatsOn: "every", finalStatus: 200, punishes4xx: true },
     isPing: never,
   },
@@ -138,7 +146,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     scheme: null,
     reply: "ack",
     deliveryIdHeader: null,
-    answerWithinMs: 9_000,
+    answerWithinMs: 8_600,
     onRefusal: readsAndDecides,
     isPing: never,
   },
@@ -162,4 +170,21 @@ function textAt(payload: unknown, ...keys: readonly string[]): string | undefine
     value = Object.entries(value).find(([name]) => name === key)?.[1];
   }
   return typeof value === "string" ? value : undefined;
+}
+
+/**
+ * The error as this sender shall see it for a delivery that is its own: what is final with a status that it neither
+ * repeats nor punishes, what may pass with one that it repeats where it repeats anything.
+ *
+ * A fault of ours (5xx) is never final to a sender: until it repeats, somebody may have mended the configuration.
+ */
+export function asSenderSees(error: RekeyError, { onRefusal }: Preset): RekeyError {
+  const { repeatsOn, punishes4xx, finalStatus } = onRefusal;
+  const { status, retryable } = error;
+  const repeated = repeatsOn === "every" || (repeatsOn !== "none" && repeatsOn.includes(status));
+  const retryAfterSeconds = Math.min(error.retryAfterSeconds ?? 5, longestRetryAfterSeconds);
+  if (retryable || status >= 500) {
+    return error.with({ status: repeated || repeatsOn === "none" ? status : 503, retryAfterSeconds });
+  }
+  return repeated || punishes4xx ? error.with({ status: finalStatus }) : error;
 }

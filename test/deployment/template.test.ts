@@ -175,6 +175,7 @@ describe("the roles", () => {
     refreshDeviceKey: session,
     statusCheck: session,
     ticketWebhook: [...session, "ReadWebhooksSecret", "StartRekeyDevice"],
+    writeTicketNote: [...common, "ReadApplicationSecret", "ReadWebhooksSecret"],
     planFleet: [...common, ...fleet],
     rekeyBatch: [...session, ...fleet],
     concludeRound: [...common, ...fleet],

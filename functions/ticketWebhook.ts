@@ -1,0 +1,232 @@
+import * as z from "zod/mini";
+import { RekeyError } from "../shared/errors.ts";
+import { createHandler, type Invocation } from "../shared/http/handler.ts";
+import { rawBodyOf } from "../shared/http/request.ts";
+import { auditedRefresh } from "../shared/platform/audit.ts";
+import { createPlatform, type Platform } from "../shared/platform/platform.ts";
+import { type Clock, type Deadline, deadlineIn, isoTime } from "../shared/runtime/clock.ts";
+import type { Metrics } from "../shared/runtime/metrics.ts";
+import { createRuntime } from "../shared/runtime/runtime.ts";
+import { createWorkflow, type Workflow } from "../shared/runtime/workflow.ts";
+import { type Order, readDelivery } from "../shared/webhook/delivery.ts";
+import { noteText, type Told } from "../shared/webhook/note.ts";
+import { writeNote } from "../shared/webhook/notes.ts";
+import { asSenderSees } from "../shared/webhook/presets.ts";
+import type { Source } from "../shared/webhook/source.ts";
+import { createSources, type Sources } from "../shared/webhook/sources.ts";
+import { mayHoldCode } from "../shared/webhook/ticket-api.ts";
+import { verify } from "../shared/webhook/verify.ts";
+
+/** A delivery as it came; raw bytes, so that nothing but an HTTP request can make one. */
+export const ticketWebhookInput = z.strictObject({
+  source: z.string(),
+  headers: z.record(z.string(), z.optional(z.string())),
+  body: z.instanceof(Uint8Array),
+});
+
+/** 200 for a sender that reads the answer (`reply: "result"`): the code that the new hardware needs, and until when. */
+export const deliveryResult = z.object({
+  operationId: z.string(),
+  deviceId: z.string(),
+  nodeId: z.optional(z.string()),
+  verifyCode: z.string(),
+  timeout: z.nullable(z.number()),
+  expiresAt: z.nullable(z.string()),
+  replayed: z.boolean(),
+});
+
+/** 200 for a sender that must not see a refusal as one: it was received, and why nothing came of it. */
+export const deliveryRefused = z.object({ operationId: z.optional(z.string()), code: z.string(), detail: z.string() });
+
+/** 202: received, and what comes of it is told on the ticket. */
+export const deliveryAccepted = z.object({ operationId: z.string() });
+
+/** 204: none of our business; the answer has no body. */
+export const deliveryIgnored = z.object({ ignored: z.literal(true) });
+
+export const ticketWebhookOutput = z.union([deliveryResult, deliveryRefused, deliveryAccepted, deliveryIgnored]);
+
+type Input = z.infer<typeof ticketWebhookInput>;
+type Output = z.infer<typeof ticketWebhookOutput>;
+
+interface Dependencies {
+  readonly platform: Platform;
+  readonly sources: Sources;
+  /** Undefined where there is none: then everything is done within the answer's time. */
+  readonly workflow: Workflow | undefined;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/** One delivery on its way: what came, from where, and until when the sender waits. */
+interface Delivery extends Omit<Invocation, "deadline"> {
+  readonly source: Source;
+  readonly deadline: Deadline;
+}
+
+const maxBodyBytes = 1024 * 1024;
+
+/**
+ * A verified delivery becomes a re-key: handed to the workflow where the answer may not tell the code, done within the
+ * answer where it may.
+ *
+ * @throws SignatureError an unknown source, one without a secret, a delivery that does not verify; else what the
+ * sender shall see of the platform's errors
+ */
+export async function run(input: Input, invocation: Invocation, dependencies: Dependencies): Promise<Output> {
+  const { clock, sources } = dependencies;
+  const startedAtMs = clock.now();
+  const source = await sources.get(input.source, invocation.deadline);
+  if (source === undefined) throw new RekeyError("SignatureError", "The signature does not verify");
+  verify(source.scheme, source.secrets, { headers: input.headers, body: input.body, nowMs: clock.now() });
+  const leftMs = source.preset.answerWithinMs - (clock.now() - startedAtMs);
+  const deadline = deadlineIn(Math.min(invocation.deadline.remaining(), leftMs), clock);
+  let operationId: string | undefined;
+  try {
+    const reading = await readDelivery(source, input);
+    if (reading.kind === "ignored") {
+      invocation.log.info("Delivery ignored", { source: source.name, reason: reading.reason });
+      return { ignored: true };
+    }
+    operationId = reading.order.operationId;
+    const log = invocation.log.with({ source: source.name, operationId });
+    const delivery: Delivery = { ...invocation, source, deadline, log, caller: `webhook ${source.name}` };
+    if (reading.kind === "order") return await carryOut(reading.order, delivery, dependencies);
+    const { error, order } = reading;
+    await tell(order, { ok: false, error: error.name, detail: error.message }, delivery, dependencies);
+    throw error;
+  } catch (error) {
+    if (!(error instanceof RekeyError)) throw error;
+    const seen = asSenderSees(error, source.preset);
+    if (seen.status !== 200) throw seen;
+    invocation.log.info("Delivery refused", { source: source.name, operationId, error: error.name });
+    return { ...(operationId === undefined ? {} : { operationId }), code: error.name, detail: error.message };
+  }
+}
+
+async function carryOut(order: Order, delivery: Delivery, dependencies: Dependencies): Promise<Output> {
+  const { source } = delivery;
+  const { operationId, device } = order;
+  if (source.reply === "ack") {
+    if (await handedOver(order, delivery, dependencies)) return { operationId };
+    await rekeyAndTell(order, delivery, dependencies);
+    return { operationId };
+  }
+  try {
+    const state = await rekey(order, delivery, dependencies);
+    const { verifyCode, timeoutSeconds: timeout, expiresAtMs, replayed } = state;
+    const expiresAt = expiresAtMs === null ? null : isoTime(expiresAtMs);
+    const { deviceId, nodeId } = device;
+    return {
+      operationId,
+      deviceId,
+      ...(nodeId === undefined ? {} : { nodeId }),
+      verifyCode,
+      timeout,
+      expiresAt,
+      replayed,
+    };
+  } catch (error) {
+    // What may pass is tried again: by the sender, or by the workflow where there is a ticket that can be told.
+    const canWait = error instanceof RekeyError && error.retryable && source.preset.onRefusal.repeatsOn === "none";
+    if (!canWait || ticketOf(order, source) === undefined) throw error;
+    if (!(await handedOver(order, delivery, dependencies))) throw error;
+    return { operationId };
+  }
+}
+
+/** @returns false where there is no workflow, or it cannot be started now */
+async function handedOver(order: Order, delivery: Delivery, { workflow }: Dependencies): Promise<boolean> {
+  const { source, log, deadline, requestId } = delivery;
+  if (workflow === undefined) return false;
+  const ticketId = ticketOf(order, source);
+  const { operationId, requester } = order;
+  const input = {
+    ...order.device,
+    ...(source.limitSeconds === undefined ? {} : { limitSeconds: source.limitSeconds }),
+    ...(ticketId === undefined ? {} : { ticket: { source: source.name, ticketId, operationId, requestId, requester } }),
+  };
+  try {
+    await workflow.start(operationId, input, deadline);
+    log.info("Delivery handed to the workflow", { deviceId: order.device.deviceId });
+    return true;
+  } catch (error) {
+    log.error("Workflow cannot be started", { error: error instanceof Error ? error.name : "unknown" });
+    return false;
+  }
+}
+
+function rekey(order: Order, { log, deadline, caller }: Delivery, { platform, clock }: Dependencies) {
+  const { timeout, ...device } = order.device;
+  const request = { ...device, timeoutSeconds: timeout, idempotencyKey: order.operationId };
+  return auditedRefresh(request, { platform, clock, deadline, log, caller });
+}
+
+/** Without a workflow: the re-key and its note, as far as the sender's time goes. */
+async function rekeyAndTell(order: Order, delivery: Delivery, dependencies: Dependencies): Promise<void> {
+  try {
+    const state = await rekey(order, delivery, dependencies);
+    const { verifyCode, timeoutSeconds: timeout, expiresAtMs } = state;
+    await tell(order, { ok: true, verifyCode, timeout, expiresAtMs }, delivery, dependencies);
+  } catch (error) {
+    // What may pass is not worth a note while the sender repeats.
+    if (error instanceof RekeyError && !error.retryable) {
+      await tell(order, { ok: false, error: error.name, detail: error.message }, delivery, dependencies);
+    }
+    throw error;
+  }
+}
+
+/** Writes the note, where there is a ticket; one that fails never makes the re-key look undone. */
+async function tell(
+  order: Omit<Order, "device"> & Partial<Order>,
+  outcome: Told["outcome"],
+  { source, log, deadline, requestId }: Delivery,
+  { clock, metrics }: Dependencies,
+): Promise<void> {
+  const ticketId = ticketOf(order, source);
+  if (ticketId === undefined || source.ticket === undefined) return;
+  const { operationId, requester, device } = order;
+  const safe = outcome.ok && !mayHoldCode(source.ticket) ? { ...outcome, verifyCode: undefined } : outcome;
+  const told = { deviceId: device?.deviceId, nodeId: device?.nodeId, requester, operationId, requestId, outcome: safe };
+  try {
+    await writeNote(source.ticket, { ticketId, operationId, text: noteText(told, clock.now()) }, deadline);
+  } catch (error) {
+    metrics.count("NotesFailed");
+    log.error("Note failed", { ticketId, detail: error instanceof Error ? error.message : "unknown" });
+  }
+}
+
+function ticketOf(order: Pick<Order, "ticketId">, source: Source): string | undefined {
+  return source.ticket === undefined ? undefined : order.ticketId;
+}
+
+const runtime = createRuntime();
+const { config, clock, metrics, secrets } = runtime;
+const dependencies: Dependencies = {
+  platform: createPlatform({ ...runtime, ...config }),
+  sources: createSources(secrets, config.webhooksSecretId, clock),
+  workflow: config.workflowArn === "" ? undefined : createWorkflow(config.workflowArn),
+  clock,
+  metrics,
+};
+
+/** `POST /webhooks/{source}`. */
+export const handler = createHandler(
+  {
+    name: "ticketWebhook",
+    input: ticketWebhookInput,
+    output: ticketWebhookOutput,
+    fromHttp: (event) => ({
+      source: event.pathParameters?.["source"] ?? "",
+      headers: event.headers,
+      body: rawBodyOf(event, maxBodyBytes),
+    }),
+    run: (input, invocation) => run(input, invocation, dependencies),
+    statusOf: (output) => {
+      if ("ignored" in output) return 204;
+      return "code" in output || "verifyCode" in output ? 200 : 202;
+    },
+  },
+  runtime,
+);

@@ -1,0 +1,129 @@
+import * as z from "zod/mini";
+import { RekeyError } from "../shared/errors.ts";
+import { createHandler, type Invocation } from "../shared/http/handler.ts";
+import { type CredentialStore, createCredentialStore } from "../shared/platform/credentials.ts";
+import { deriveVerificationCode } from "../shared/platform/verification-code.ts";
+import type { Clock, Deadline } from "../shared/runtime/clock.ts";
+import type { Metrics } from "../shared/runtime/metrics.ts";
+import { createRuntime } from "../shared/runtime/runtime.ts";
+import { type Failure, noteText, type Success } from "../shared/webhook/note.ts";
+import { writeNote } from "../shared/webhook/notes.ts";
+import { createSources, type Sources } from "../shared/webhook/sources.ts";
+import { isTicketId, mayHoldCode, type TicketApi } from "../shared/webhook/ticket-api.ts";
+
+const text = z.optional(z.nullable(z.string()));
+const refused = z.object({ ok: z.literal(false), error: z.string(), cause: text });
+const done = z.object({
+  ok: z.literal(true),
+  verifyCode: text,
+  timeout: z.nullable(z.number()),
+  expiresAt: z.nullable(z.string()),
+});
+
+/** What the workflow rekeyDevice knows at its end. */
+export const writeTicketNoteInput = z.object({
+  ticket: z.object({
+    source: z.string(),
+    ticketId: z.string().check(z.refine(isTicketId)),
+    operationId: z.string().check(z.minLength(8)),
+    requestId: text,
+    requester: text,
+  }),
+  request: z.object({ deviceId: text, nodeId: text, appId: text, idempotencyKey: z.string() }),
+  outcome: z.union([done, refused]),
+});
+
+/** Whether a note was written now; false when the ticket had it already. */
+export const writeTicketNoteOutput = z.object({ written: z.boolean() });
+
+type Input = z.infer<typeof writeTicketNoteInput>;
+
+interface Dependencies {
+  readonly sources: Sources;
+  readonly credentials: CredentialStore;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Tells the ticket what came of its re-key. The code is derived here, from what it was derived from before, so that no
+ * history of the workflow has to hold it.
+ *
+ * @throws ConfigurationError the source has no ticket API; NoteFailedError, to be tried again
+ */
+export async function run(
+  { ticket, request, outcome }: Input,
+  { deadline, log }: Pick<Invocation, "deadline" | "log">,
+  { sources, credentials, clock, metrics }: Dependencies,
+): Promise<z.infer<typeof writeTicketNoteOutput>> {
+  const api = (await sources.get(ticket.source, deadline))?.ticket;
+  if (api === undefined) {
+    throw new RekeyError("ConfigurationError", "The webhook source has no ticket API", { cause: ticket.source });
+  }
+  const { ticketId, operationId } = ticket;
+  const told = {
+    operationId,
+    deviceId: request.deviceId ?? undefined,
+    nodeId: request.nodeId ?? undefined,
+    requester: ticket.requester ?? undefined,
+    requestId: ticket.requestId ?? undefined,
+    outcome: outcome.ok ? await success(outcome, request, api, { credentials, deadline }) : failure(outcome),
+  };
+  try {
+    const written = await writeNote(api, { ticketId, operationId, text: noteText(told, clock.now()) }, deadline);
+    log.info("Note written", { source: ticket.source, ticketId, operationId, written });
+    return { written };
+  } catch (error) {
+    metrics.count("NotesFailed");
+    throw error;
+  }
+}
+
+async function success(
+  { verifyCode, timeout, expiresAt }: z.infer<typeof done>,
+  { deviceId, nodeId, appId, idempotencyKey }: Input["request"],
+  api: TicketApi,
+  { credentials, deadline }: { readonly credentials: CredentialStore; readonly deadline: Deadline },
+): Promise<Success> {
+  const ended = { ok: true, timeout, expiresAtMs: expiresAt === null ? null : Date.parse(expiresAt) } as const;
+  if (!mayHoldCode(api)) return { ...ended, verifyCode: undefined };
+  if (verifyCode != null) return { ...ended, verifyCode };
+  const { codeKey, appId: ownAppId } = await credentials.get(deadline);
+  if (codeKey === undefined) throw new RekeyError("ConfigurationError", "The application secret has no codeKey");
+  const origin = { appId: appId ?? ownAppId, deviceId: deviceId ?? "", nodeId: nodeId ?? undefined, idempotencyKey };
+  return { ...ended, verifyCode: deriveVerificationCode(codeKey, origin) };
+}
+
+/** The workflow's cause is what Lambda said, as JSON; its message is ours. */
+function failure({ error, cause }: z.infer<typeof refused>): Failure {
+  try {
+    const said: unknown = JSON.parse(cause ?? "");
+    if (typeof said === "object" && said !== null && "errorMessage" in said) {
+      return { ok: false, error, detail: String(said.errorMessage) };
+    }
+  } catch {
+    // Step Functions' own words are no JSON, and of no use to a technician.
+  }
+  return { ok: false, error, detail: undefined };
+}
+
+const runtime = createRuntime();
+const { config, clock, metrics, secrets } = runtime;
+const dependencies: Dependencies = {
+  sources: createSources(secrets, config.webhooksSecretId, clock),
+  credentials: createCredentialStore(secrets, config.secretId, clock),
+  clock,
+  metrics,
+};
+
+/** The last step of the workflow rekeyDevice for a ticket; invoked directly only. */
+export const handler = createHandler(
+  {
+    name: "writeTicketNote",
+    input: writeTicketNoteInput,
+    output: writeTicketNoteOutput,
+    fromHttp: () => ({}),
+    run: (input, invocation) => run(input, invocation, dependencies),
+  },
+  runtime,
+);

@@ -1,0 +1,71 @@
+import { RekeyError } from "../errors.ts";
+import type { Deadline } from "../runtime/clock.ts";
+import { baseUrlOf, noteRequests, type TicketApi, type TicketRequest } from "./ticket-api.ts";
+
+/** One note on one ticket. */
+export interface Note {
+  readonly ticketId: string;
+  /** Stands in the text; a ticket that has it already is left alone. */
+  readonly operationId: string;
+  readonly text: string;
+}
+
+const longestCallMs = 8_000;
+const maxAnswerBytes = 2_000_000;
+
+/**
+ * Writes a note, once: a ticket that already holds a note with the same reference stays as it is.
+ *
+ * @returns whether it was written now
+ * @throws NoteFailedError when the ticketing system does not answer, refuses, or the time is over
+ */
+export async function writeNote(
+  api: TicketApi,
+  { ticketId, operationId, text }: Note,
+  deadline: Deadline,
+): Promise<boolean> {
+  const { list, write, refuses } = noteRequests(api, ticketId);
+  const answered = async (request: TicketRequest) => {
+    const answer = await send(api, request, deadline);
+    if (refuses(answer)) throw failed(`${request.method} is refused`);
+    return answer;
+  };
+  if ((await answered(list)).includes(operationId)) return false;
+  await answered(write(text));
+  return true;
+}
+
+async function send(api: TicketApi, request: TicketRequest, deadline: Deadline): Promise<string> {
+  const { method, path, headers, body } = request;
+  try {
+    const response = await fetch(`${baseUrlOf(api)}${path}`, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body }),
+      // A redirect would carry the credentials to wherever it leads.
+      redirect: "error",
+      signal: AbortSignal.timeout(Math.max(1, Math.min(longestCallMs, deadline.remaining()))),
+    });
+    const answer = await textOf(response);
+    if (response.ok) return answer;
+    throw failed(`${method} is answered with ${response.status}`);
+  } catch (error) {
+    if (error instanceof RekeyError) throw error;
+    throw failed(`${method} is not answered`, error);
+  }
+}
+
+async function textOf(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > maxAnswerBytes) throw failed("The answer is too long");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function failed(what: string, cause?: unknown): RekeyError {
+  return new RekeyError("NoteFailedError", `The ticketing system: ${what}`, cause === undefined ? {} : { cause });
+}
