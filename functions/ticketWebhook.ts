@@ -75,11 +75,11 @@ const maxBodyBytes = 1024 * 1024;
  */
 export async function run(input: Input, invocation: Invocation, dependencies: Dependencies): Promise<Output> {
   const { clock, sources } = dependencies;
-  const startedAtMs = clock.now();
+  const startedAtMs = clock.elapsed();
   const source = await sources.get(input.source, invocation.deadline);
   if (source === undefined) throw new RekeyError("SignatureError", "The signature does not verify");
   verify(source.scheme, source.secrets, { headers: input.headers, body: input.body, nowMs: clock.now() });
-  const leftMs = source.preset.answerWithinMs - (clock.now() - startedAtMs);
+  const leftMs = source.preset.answerWithinMs - (clock.elapsed() - startedAtMs);
   const deadline = deadlineIn(Math.min(invocation.deadline.remaining(), leftMs), clock);
   let operationId: string | undefined;
   try {

@@ -135,9 +135,9 @@ class Shift {
   async work(devices: readonly FleetDevice[]): Promise<unknown> {
     const { clock, pacer } = this.#dependencies;
     this.#queue = [...devices];
-    const endMs = clock.now() + longestBatchMs;
-    let keptAtMs = clock.now();
-    while (this.#stopped === undefined && clock.now() < endMs) {
+    const endMs = clock.elapsed() + longestBatchMs;
+    let keptAtMs = clock.elapsed();
+    while (this.#stopped === undefined && clock.elapsed() < endMs) {
       const device = this.#queue.shift();
       if (device === undefined) {
         if (this.#inFlight.size === 0) break;
@@ -148,8 +148,8 @@ class Shift {
       await pacer.slot();
       const work = this.#one(device).finally(() => this.#inFlight.delete(work));
       this.#inFlight.add(work);
-      if (clock.now() - keptAtMs > flushMs) {
-        keptAtMs = clock.now();
+      if (clock.elapsed() - keptAtMs > flushMs) {
+        keptAtMs = clock.elapsed();
         const keeping = this.#keep()
           .catch((error: unknown) => {
             this.#stopped = error;

@@ -25,15 +25,16 @@ const longestPauseSlots = 100;
 export function createPacer(callsPerMinute: number, clock: Clock): Pacer {
   const slotMs = 60_000 / callsPerMinute;
   const arrears = Math.min(maxArrears, Math.floor(callsPerMinute * 0.03)) * slotMs;
-  let nextAtMs = clock.now() + slotMs;
+  let nextAtMs = clock.elapsed() + slotMs;
   let unsent = 0;
   let pauseSlots = firstPauseSlots;
   let queue: Promise<void> = Promise.resolve();
 
   async function take(): Promise<void> {
     // Looked at again after sleeping: a refusal may have moved it.
-    for (let waitMs = nextAtMs - clock.now(); waitMs > 0; waitMs = nextAtMs - clock.now()) await clock.sleep(waitMs);
-    nextAtMs = Math.max(nextAtMs, clock.now() - arrears) + slotMs;
+    for (let waitMs = nextAtMs - clock.elapsed(); waitMs > 0; waitMs = nextAtMs - clock.elapsed())
+      await clock.sleep(waitMs);
+    nextAtMs = Math.max(nextAtMs, clock.elapsed() - arrears) + slotMs;
     unsent += 1;
   }
 
@@ -48,7 +49,7 @@ export function createPacer(callsPerMinute: number, clock: Clock): Pacer {
       nextAtMs += (requests - covered) * slotMs;
     },
     refused() {
-      nextAtMs = Math.max(nextAtMs, clock.now() + pauseSlots * slotMs);
+      nextAtMs = Math.max(nextAtMs, clock.elapsed() + pauseSlots * slotMs);
       pauseSlots = Math.min(longestPauseSlots, pauseSlots * 2);
     },
     served() {

@@ -57,7 +57,7 @@ export function createHandler<Input extends z.ZodMiniType, Output extends z.ZodM
   let startedAtMs = 0;
 
   const finish = (request: Request, outcome: Outcome) => {
-    const durationMs = clock.now() - startedAtMs;
+    const durationMs = Math.round(clock.elapsed() - startedAtMs);
     metrics.flush({ operation: operation.name, outcome, durationMs, requestId: idOf(request) });
   };
 
@@ -77,7 +77,7 @@ export function createHandler<Input extends z.ZodMiniType, Output extends z.ZodM
 
   return middy<unknown, unknown, Error, Context>()
     .before(() => {
-      startedAtMs = clock.now();
+      startedAtMs = clock.elapsed();
     })
     .after((request) => {
       finish(request, "ok");

@@ -23,7 +23,7 @@ export interface AuditDependencies {
  */
 export async function auditedRefresh(request: RefreshRequest, dependencies: AuditDependencies): Promise<Refreshed> {
   const { clock, log, caller } = dependencies;
-  const startedAtMs = clock.now();
+  const startedAtMs = clock.elapsed();
   const audit = (outcome: string, fields: { platformCode?: string | undefined; replayed?: boolean }) =>
     log.info("Device key refresh", {
       audit: true,
@@ -33,7 +33,7 @@ export async function auditedRefresh(request: RefreshRequest, dependencies: Audi
       idempotencyKey: request.idempotencyKey,
       caller,
       outcome,
-      durationMs: clock.now() - startedAtMs,
+      durationMs: Math.round(clock.elapsed() - startedAtMs),
       ...fields,
     });
   try {

@@ -2,7 +2,7 @@ import { createSecretKey, type KeyObject } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
 import * as z from "zod/mini";
 import { RekeyError } from "../errors.ts";
-import type { Clock, Deadline } from "../runtime/clock.ts";
+import { type Clock, type Deadline, isRecent } from "../runtime/clock.ts";
 import type { Secrets } from "../runtime/secrets.ts";
 
 /** What the application secret holds, checked and ready for use. */
@@ -64,7 +64,7 @@ export function createCredentialStore(secrets: Secrets, secretId: string, clock:
 
   return {
     get(deadline, maxAgeMs = Number.POSITIVE_INFINITY) {
-      if (kept !== undefined && clock.now() - kept.readAtMs < maxAgeMs) return Promise.resolve(kept.credentials);
+      if (kept !== undefined && isRecent(kept.readAtMs, maxAgeMs, clock)) return Promise.resolve(kept.credentials);
       reading ??= read(deadline).finally(() => {
         reading = undefined;
       });

@@ -43,7 +43,7 @@ const lookIntervalMs = 800;
 /** A lease on the session secret as one waiting caller sees it; made anew for every renewal. */
 export function createLease(secrets: Secrets, secretId: string, clock: Clock): Lease {
   let tried = false;
-  let lookedAtMs = 0;
+  let lookedAtMs = Number.NEGATIVE_INFINITY;
   let seen: { readonly position: number; readonly turn: number; readonly sinceMs: number } | undefined;
 
   const slotVersion = (slot: number) => slots[slot % 3] ?? "";
@@ -97,8 +97,8 @@ export function createLease(secrets: Secrets, secretId: string, clock: Clock): L
         tried = true;
         return take(turn, deadline);
       }
-      if (clock.now() - lookedAtMs < lookIntervalMs) return undefined;
-      lookedAtMs = clock.now();
+      if (clock.elapsed() - lookedAtMs < lookIntervalMs) return undefined;
+      lookedAtMs = clock.elapsed();
       return look(turn, deadline);
     },
     holds: async (slot, deadline) => (await position(deadline)) === slot,

@@ -1,5 +1,5 @@
 import { RekeyError } from "../errors.ts";
-import { type Clock, deadlineIn } from "../runtime/clock.ts";
+import { type Clock, deadlineIn, isRecent } from "../runtime/clock.ts";
 import type { PlatformCalls } from "./calls.ts";
 import type { CredentialStore, Credentials } from "./credentials.ts";
 import type { TokenReply } from "./wire.ts";
@@ -28,7 +28,7 @@ const freshMs = 60_000;
 
 /** A login with the application's credentials, which are read again once when they are refused. */
 export function createLogIn(calls: PlatformCalls, store: CredentialStore, clock: Clock): LogIn {
-  let refused: { readonly versionId: string; readonly untilMs: number; readonly error: RekeyError } | undefined;
+  let refused: { readonly versionId: string; readonly atMs: number; readonly error: RekeyError } | undefined;
 
   const timeout = (budget: () => number): number => {
     const milliseconds = Math.min(longestLoginMs, budget());
@@ -49,14 +49,15 @@ export function createLogIn(calls: PlatformCalls, store: CredentialStore, clock:
   }
 
   async function logIn(credentials: Credentials, { refreshToken, budget }: LoginRequest): Promise<TokenReply> {
-    if (refused?.versionId === credentials.versionId && clock.now() < refused.untilMs) throw refused.error;
+    if (refused?.versionId === credentials.versionId && isRecent(refused.atMs, refusedPauseMs, clock))
+      throw refused.error;
     const renewed = refreshToken === undefined ? undefined : await renew(credentials, refreshToken, budget);
     if (renewed !== undefined) return renewed;
     try {
       return await calls.login(credentials, timeout(budget));
     } catch (error) {
       if (error instanceof RekeyError && error.name === "ConfigurationError" && error.platformCode !== undefined) {
-        refused = { versionId: credentials.versionId, untilMs: clock.now() + refusedPauseMs, error };
+        refused = { versionId: credentials.versionId, atMs: clock.now(), error };
       }
       throw error;
     }

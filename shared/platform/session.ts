@@ -1,5 +1,5 @@
 import { RekeyError } from "../errors.ts";
-import { type Clock, type Deadline, deadlineIn } from "../runtime/clock.ts";
+import { type Clock, type Deadline, deadlineIn, isRecent } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { Secrets } from "../runtime/secrets.ts";
@@ -67,7 +67,7 @@ export function createSession(dependencies: SessionDependencies): Session {
   const earlyMs = 120_000 + random() * 180_000;
   let cached: Token | undefined;
   let renewing: Promise<{ token: Token; renewed: boolean }> | undefined;
-  let notEarlyBeforeMs = 0;
+  let earlyFailedAtMs = Number.NEGATIVE_INFINITY;
 
   async function read(deadline: Deadline): Promise<StoredSession> {
     const version = await secrets.read(secretId, deadline);
@@ -148,13 +148,13 @@ export function createSession(dependencies: SessionDependencies): Session {
   async function holdAndRenew(renewal: Renewal, lease: Lease, slot: number) {
     const { base, reason, refused, deadline } = renewal;
     const turn = base.document?.turn ?? 0;
-    const heldUntilMs = clock.now() + leaseTermMs;
+    const heldUntilMs = clock.elapsed() + leaseTermMs;
     try {
       const booking = book(base, reason);
       // After a refusal the refreshToken may be the stranger's victim too; after a request the credentials have changed.
       const refreshToken = reason === "ended" ? base.document?.refreshToken : undefined;
       const startedAtMs = clock.now();
-      const budget = () => Math.min(heldUntilMs - clock.now() - 2_000, deadline.remaining() - 500);
+      const budget = () => Math.min(heldUntilMs - clock.elapsed() - 2_000, deadline.remaining() - 500);
       const reply = await logIn({ refreshToken, fresh: reason === "requested", budget });
       const token: Token = {
         accessToken: reply.accessToken,
@@ -223,7 +223,7 @@ export function createSession(dependencies: SessionDependencies): Session {
 
   /** Renewal while the old token still serves: it may fail, and it may not take long. */
   async function renewEarly(token: Token, deadline: Deadline): Promise<Token> {
-    if (clock.now() < notEarlyBeforeMs) return token;
+    if (isRecent(earlyFailedAtMs, retryEarlyMs, clock)) return token;
     const short = deadlineIn(Math.min(6_000, deadline.remaining() / 2), clock);
     try {
       const stored = await read(short);
@@ -235,7 +235,7 @@ export function createSession(dependencies: SessionDependencies): Session {
       return newer;
     } catch (error) {
       if (!isUsable(token)) throw error;
-      notEarlyBeforeMs = clock.now() + retryEarlyMs;
+      earlyFailedAtMs = clock.now();
       log.warn("Early renewal failed; the old token still serves", { error: nameOf(error) });
       return token;
     }

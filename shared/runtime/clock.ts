@@ -4,6 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 export interface Clock {
   /** Milliseconds since 1970, UTC. */
   now(): number;
+  /** Milliseconds since some moment of the past; goes on evenly when somebody sets the clock. */
+  elapsed(): number;
   /** Resolves after so many milliseconds. */
   sleep(milliseconds: number): Promise<void>;
 }
@@ -11,6 +13,7 @@ export interface Clock {
 /** The clock of this machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   sleep: async (milliseconds) => {
     await delay(milliseconds);
   },
@@ -18,14 +21,23 @@ export const systemClock: Clock = {
 
 /** The moment by which an answer must be there; carried through to every call. */
 export interface Deadline {
-  /** Milliseconds left; never negative. */
+  /** Whole milliseconds left; never negative. */
   remaining(): number;
 }
 
-/** A deadline so many milliseconds from now. */
+/** A deadline so many milliseconds from now; setting the clock neither shortens nor lengthens it. */
 export function deadlineIn(milliseconds: number, clock: Clock): Deadline {
-  const end = clock.now() + milliseconds;
-  return { remaining: () => Math.max(0, end - clock.now()) };
+  const end = clock.elapsed() + milliseconds;
+  return { remaining: () => Math.max(0, Math.floor(end - clock.elapsed())) };
+}
+
+/**
+ * Whether less than `milliseconds` have passed since a moment that {@link Clock.now} gave; no when that lies ahead of
+ * us, because the clock was set back. For what outlives an invocation: `elapsed` may stand still in a frozen sandbox.
+ */
+export function isRecent(atMs: number, milliseconds: number, clock: Clock): boolean {
+  const ageMs = clock.now() - atMs;
+  return ageMs >= 0 && ageMs < milliseconds;
 }
 
 /** ISO 8601 in UTC with milliseconds, as every answer and note gives a time. */

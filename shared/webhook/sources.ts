@@ -1,5 +1,5 @@
 import { RekeyError } from "../errors.ts";
-import type { Clock, Deadline } from "../runtime/clock.ts";
+import { type Clock, type Deadline, isRecent } from "../runtime/clock.ts";
 import type { Secrets } from "../runtime/secrets.ts";
 import { isSourceName, readSource, type Source } from "./source.ts";
 
@@ -22,7 +22,7 @@ export function createSources(secrets: Secrets, secretId: string, clock: Clock):
   const compiled = new Map<string, Promise<Source>>();
 
   async function document(deadline: Deadline): Promise<object> {
-    if (kept !== undefined && clock.now() - kept.readAtMs < maxAgeMs) return kept.document;
+    if (kept !== undefined && isRecent(kept.readAtMs, maxAgeMs, clock)) return kept.document;
     const readAtMs = clock.now();
     const version = await secrets.read(secretId, deadline);
     const versionId = version?.versionId ?? "";

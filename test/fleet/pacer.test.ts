@@ -6,6 +6,7 @@ function fixedClock(late: () => number = () => 0) {
   let nowMs = 0;
   return {
     now: () => nowMs,
+    elapsed: () => nowMs,
     sleep: async (milliseconds: number) => {
       nowMs += milliseconds + late();
     },

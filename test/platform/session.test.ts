@@ -67,7 +67,7 @@ describe("a live session", () => {
 
   test("is renewed before its end with the refresh token", async () => {
     let ahead = 0;
-    const clock: Clock = { now: () => Date.now() + ahead, sleep: systemClock.sleep };
+    const clock: Clock = { ...systemClock, now: () => Date.now() + ahead };
     const session = openSession(store, logins, clock);
     await session.token(within(15_000));
     ahead = 3_590_000;
@@ -78,7 +78,7 @@ describe("a live session", () => {
 
   test("serves on when its early renewal fails", async () => {
     let ahead = 0;
-    const clock: Clock = { now: () => Date.now() + ahead, sleep: systemClock.sleep };
+    const clock: Clock = { ...systemClock, now: () => Date.now() + ahead };
     const session = openSession(store, logins, clock);
     await session.token(within(5_000));
     ahead = 3_585_000;
