@@ -67,6 +67,8 @@ export function createSession(dependencies: SessionDependencies): Session {
   const earlyMs = 120_000 + random() * 180_000;
   let cached: Token | undefined;
   let renewing: Promise<{ token: Token; renewed: boolean }> | undefined;
+  /** The stored session that a token of ours followed which could not be published. */
+  let supersededVersionId: string | undefined;
   let earlyFailedAtMs = Number.NEGATIVE_INFINITY;
 
   async function read(deadline: Deadline): Promise<StoredSession> {
@@ -113,8 +115,13 @@ export function createSession(dependencies: SessionDependencies): Session {
     const turn = base.document?.turn ?? 0;
     const slot = await lease.tryTake(turn, deadline);
     if (slot === undefined) return undefined;
-    // Since we read, another may have published and gone: then there is nothing to renew.
-    if ((await read(deadline)).versionId === base.versionId) return holdAndRenew(renewal, lease, slot);
+    try {
+      // Since we read, another may have published and gone: then there is nothing to renew.
+      if ((await read(deadline)).versionId === base.versionId) return holdAndRenew(renewal, lease, slot);
+    } catch (error) {
+      await lease.release(slot, turn, deadlineIn(1_000, clock));
+      throw error;
+    }
     await lease.release(slot, turn, deadline);
     return undefined;
   }
@@ -168,7 +175,8 @@ export function createSession(dependencies: SessionDependencies): Session {
       cached = published ?? token;
       return { token: cached, renewed: published === undefined };
     } catch (error) {
-      await lease.release(slot, turn, deadlineIn(1_000, clock));
+      // After the term the label may have come round to this slot for another holder, whose it is to give back.
+      if (clock.elapsed() < heldUntilMs) await lease.release(slot, turn, deadlineIn(1_000, clock));
       if (error instanceof RekeyError && error.name === "RenewalLimitedError") {
         log.error("Renewal refused by the allowance", { reason, refused: refused !== undefined });
       }
@@ -203,10 +211,12 @@ export function createSession(dependencies: SessionDependencies): Session {
         ? await secrets.write(secretId, { token: requestToken("publish", base.versionId), text }, deadline)
         : "taken";
       if (outcome === "taken" && ours) {
-        // This version had a successor before, and somebody moved AWSCURRENT back to it.
-        ours = await lease.holds(document.turn, deadline);
+        // This version had a successor before, and somebody moved AWSCURRENT back to it. Or else we slept while others
+        // renewed so often that the label came round to our slot.
+        ours = (await read(deadline)).versionId === base.versionId && (await lease.holds(document.turn, deadline));
         if (ours) outcome = await secrets.write(secretId, { token: freshRequestToken(), text }, deadline);
       }
+      supersededVersionId = outcome === "limited" ? base.versionId : undefined;
       if (outcome === "limited") {
         log.error("Session cannot be published: the secret has too many versions; this sandbox keeps its own token");
       }
@@ -214,6 +224,7 @@ export function createSession(dependencies: SessionDependencies): Session {
       return tokenOf(await read(deadline), clock.now() + usableMs);
     } catch (error) {
       // The token works whether or not the others learn of it.
+      supersededVersionId = base.versionId;
       log.error("Session cannot be published", { error: error instanceof Error ? error.name : "unknown" });
       return undefined;
     }
@@ -255,8 +266,7 @@ export function createSession(dependencies: SessionDependencies): Session {
     async current(deadline) {
       const stored = await read(deadline);
       const found = tokenOf(stored, clock.now() + usableMs);
-      // What this sandbox could not publish is newer than what the store holds.
-      if (found !== undefined && found.issuedAtMs >= (cached?.issuedAtMs ?? 0)) cached = found;
+      if (stored.versionId !== supersededVersionId) cached = found;
       return this.token(deadline);
     },
     async replace(old, deadline) {
