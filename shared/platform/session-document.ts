@@ -1,6 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
 import * as z from "zod/mini";
 
+// As far as a date reaches; anything beyond was not written by us.
+const time = z.number().check(z.minimum(0), z.maximum(8_640_000_000_000_000));
+
 /** What the session secret holds. */
 export const sessionDocument = z.object({
   /** Lease slot on which the lease label rests while nobody renews. */
@@ -8,10 +11,10 @@ export const sessionDocument = z.object({
   /** Absent until the first login. */
   accessToken: z.optional(z.string().check(z.minLength(1), z.regex(/^[\x21-\x7e]+$/))),
   refreshToken: z.optional(z.string()),
-  issuedAtMs: z.optional(z.number()),
-  expiresAtMs: z.optional(z.number()),
+  issuedAtMs: z.optional(time),
+  expiresAtMs: z.optional(time),
   /** Until when the allowance for early renewals is booked, as a generic cell rate algorithm counts. */
-  bookedUntilMs: z.optional(z.number()),
+  bookedUntilMs: z.optional(time),
 });
 
 /** The session as it stands in the store; `document` is undefined when nothing usable stands there. */

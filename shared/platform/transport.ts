@@ -108,6 +108,7 @@ function observe(request: http.ClientRequest, body: string, timeoutMs: number): 
     let connected = false;
     let answerBegun = false;
     let timedOut = false;
+    let responding = false;
     const timer = setTimeout(() => {
       timedOut = true;
       request.destroy(new Error(`No answer within ${timeoutMs} ms`));
@@ -134,7 +135,12 @@ function observe(request: http.ClientRequest, body: string, timeoutMs: number): 
       const error = refusalOf(cause, connected);
       end(error === undefined ? { kind: "lost", cause } : { kind: "unsent", error });
     });
+    // Some ends come without an error: an answer that switches protocols is one.
+    request.once("close", () => {
+      if (!responding) end({ kind: "lost", cause: new Error("Connection closed without an answer") });
+    });
     request.once("response", (response) => {
+      responding = true;
       collect(response).then(
         (text) => end({ kind: "reply", status: response.statusCode ?? 0, text }),
         (cause: unknown) => {

@@ -19,17 +19,23 @@ const wireInteger = z.pipe(
   z.int(),
 );
 
+// Integer on the pages; more would lead beyond what a date can say.
+const maxSeconds = 2_147_483_647;
+
+// What the secrets store and a header can hold.
+const maxTokenLength = 8_192;
+
 /** login and refreshToken: 200 `{scope, tokenType, expiresIn, accessToken, refreshToken}`; `expiresIn` in seconds. */
 export const tokenReply = z.object({
-  accessToken: z.string().check(z.minLength(1), z.regex(/^[\x21-\x7e]+$/)),
-  expiresIn: wireInteger.check(z.positive()),
-  refreshToken: z.optional(z.nullable(z.string())),
+  accessToken: z.string().check(z.minLength(1), z.maxLength(maxTokenLength), z.regex(/^[\x21-\x7e]+$/)),
+  expiresIn: wireInteger.check(z.positive(), z.maximum(maxSeconds)),
+  refreshToken: z.optional(z.nullable(z.string().check(z.maxLength(maxTokenLength)))),
 });
 
 /** refresh device key: 200 `{verifyCode, timeout}`; `timeout` in seconds. */
 export const deviceKeyReply = z.object({
   verifyCode: text256,
-  timeout: z.optional(z.nullable(wireInteger.check(z.nonnegative()))),
+  timeout: z.optional(z.nullable(wireInteger.check(z.nonnegative(), z.maximum(maxSeconds)))),
 });
 
 /** activation status: 200 `{deviceId, activated, name}`. */
