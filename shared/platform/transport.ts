@@ -176,11 +176,17 @@ const certificateFault =
 function refusalOf(cause: unknown, connected: boolean): RekeyError | undefined {
   const code = codeOf(cause);
   // Under TLS 1.3 a server refuses the client's certificate after the client holds the handshake for done.
-  if (certificateFault.test(code)) {
+  if (certificateFault.test(code) || isHandshakeFault(cause, code, connected)) {
     return new RekeyError("ConfigurationError", "The connection to the platform is not trusted", { cause });
   }
   if (connected) return undefined;
   return new RekeyError("PlatformUnavailableError", "The platform cannot be reached", { retryAfterSeconds: 10, cause });
+}
+
+/** What speaks no TLS, and what refuses us under TLS 1.2: OpenSSL's words stand in the message only. */
+function isHandshakeFault(cause: unknown, code: string, connected: boolean): boolean {
+  if (code !== "EPROTO" || !(cause instanceof Error)) return false;
+  return (connected ? /SSL routines.*alert/ : /SSL routines/).test(cause.message);
 }
 
 function codeOf(cause: unknown): string {

@@ -1,0 +1,231 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer as createPlainServer } from "node:net";
+import { createServer, type TlsOptions } from "node:tls";
+import { afterEach, describe, expect, test } from "vitest";
+import { type Credentials, parseCredentials } from "../../shared/platform/credentials.ts";
+import { createTransport, type Exchange, type Outcome, type Transport } from "../../shared/platform/transport.ts";
+import { type Clock, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
+import { createCertificates } from "../platform-simulator/certificates.ts";
+import { type Answer, type RawPlatform, reply, startRawPlatform } from "./raw-platform.ts";
+
+const closing: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+async function raw(answer: Answer): Promise<RawPlatform> {
+  const platform = await startRawPlatform(answer);
+  closing.push(platform.close);
+  return platform;
+}
+
+function open(credentials: Credentials, clock: Clock = systemClock): Transport & { readonly sent: () => number } {
+  let sent = 0;
+  const transport = createTransport(credentials, clock, () => {
+    sent += 1;
+  });
+  closing.push(transport.close);
+  return { ...transport, sent: () => sent };
+}
+
+const read: Exchange = { method: "GET", path: "/a?b=c", headers: { accept: "application/json" }, timeoutMs: 500 };
+const change: Exchange = { ...read, method: "PUT", path: "/a", body: '{"é":1}' };
+const unsent = (outcome: Outcome) => (outcome.kind === "unsent" ? outcome.error.name : outcome.kind);
+
+describe("what goes over the wire", () => {
+  test("is method, path behind baseUrl's own, the headers given and the body's length in bytes", async () => {
+    const platform = await startRawPlatform((socket) => void socket.write(reply("{}")), {});
+    closing.push(platform.close);
+    const text = JSON.stringify({ baseUrl: `${platform.url}/proxy/`, appId: "a", secret: "s" });
+    await open(parseCredentials(text, "v")).send(change);
+    const [head = "", body] = platform.requests[0]?.split("\r\n\r\n") ?? [];
+    expect(head.split("\r\n")[0]).toBe("PUT /proxy/a HTTP/1.1");
+    expect(head.toLowerCase().split("\r\n").slice(1).sort()).toEqual(
+      [
+        "accept: application/json",
+        "connection: keep-alive",
+        "content-length: 8",
+        `host: ${new URL(platform.url).host}`,
+      ].sort(),
+    );
+    expect(Buffer.from(body ?? "", "latin1").toString("utf8")).toBe('{"é":1}');
+  });
+
+  test("is no length where there is no body", async () => {
+    const platform = await raw((socket) => void socket.write(reply("{}")));
+    await open(platform.credentials).send(read);
+    expect(platform.requests[0]).toMatch(/^GET \/a\?b=c HTTP/);
+    expect(platform.requests[0]?.toLowerCase()).not.toContain("content-length");
+  });
+});
+
+test("an answer of a million bytes is taken, and one of a byte more is lost", async () => {
+  let length = 1_000_000;
+  const platform = await raw((socket) => void socket.write(reply("x".repeat(length))));
+  const transport = open(platform.credentials);
+  expect(await transport.send({ ...read, timeoutMs: 3_000 })).toMatchObject({ kind: "reply", status: 200 });
+  length += 1;
+  const lost = await transport.send({ ...read, timeoutMs: 3_000 });
+  expect(lost).toMatchObject({ kind: "lost", cause: { message: "The answer has more than 1000000 bytes" } });
+});
+
+describe("a kept-alive connection", () => {
+  /** Answers the first request of each connection and then does what it is told. */
+  const answersOnce = (then: Answer): Answer => {
+    const known = new WeakSet<object>();
+    return (socket, request) => {
+      if (known.has(socket)) return then(socket, request);
+      known.add(socket);
+      socket.write(reply("{}"));
+    };
+  };
+
+  test("is used again", async () => {
+    const platform = await raw((socket) => void socket.write(reply("{}")));
+    const transport = open(platform.credentials);
+    for (let round = 0; round < 3; round += 1) await transport.send(read);
+    expect([platform.connections(), transport.sent()]).toEqual([1, 3]);
+  });
+
+  test("that dies before the first byte of an answer is replaced, and the request sent once more", async () => {
+    const platform = await raw(answersOnce((socket) => void socket.destroy()));
+    const transport = open(platform.credentials);
+    await transport.send(read);
+    expect(await transport.send(change)).toEqual({ kind: "reply", status: 200, text: "{}" });
+    expect([platform.connections(), transport.sent()]).toEqual([2, 3]);
+  });
+
+  test("that dies so is lost for a change that shall go out only once", async () => {
+    const platform = await raw(answersOnce((socket) => void socket.destroy()));
+    const transport = open(platform.credentials);
+    await transport.send(read);
+    const outcome = await transport.send({ ...change, onlyOnce: true });
+    expect(outcome).toMatchObject({ kind: "lost", cause: { message: "Connection closed" } });
+    expect(transport.sent()).toBe(2);
+  });
+
+  test.each(["HTTP/1.1 200", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"])(
+    "that dies after %j is lost, since an answer had begun",
+    async (beginning) => {
+      const platform = await raw(answersOnce((socket) => void socket.end(beginning)));
+      const transport = open(platform.credentials);
+      await transport.send(read);
+      expect((await transport.send(change)).kind).toBe("lost");
+      expect(transport.sent()).toBe(2);
+    },
+  );
+
+  test("on which nothing comes within the time is lost, not sent again", async () => {
+    const platform = await raw(answersOnce(() => undefined));
+    const transport = open(platform.credentials);
+    await transport.send(read);
+    const outcome = await transport.send({ ...change, timeoutMs: 200 });
+    expect(outcome).toMatchObject({ kind: "lost", cause: { message: "No answer within 200 ms" } });
+    expect(transport.sent()).toBe(2);
+  });
+
+  test.each([
+    [240_000, 1],
+    [240_001, 2],
+  ])("that was idle for %d ms makes %d connections in all", async (idleMs, connections) => {
+    const platform = await raw((socket) => void socket.write(reply("{}")));
+    let nowMs = 1_000;
+    const transport = open(platform.credentials, { ...systemClock, now: () => nowMs });
+    await transport.send(read);
+    nowMs += idleMs;
+    await transport.send(read);
+    expect(platform.connections()).toBe(connections);
+  });
+});
+
+describe("a platform that cannot be reached", () => {
+  test("is unsent as PlatformUnavailableError, for a probe too", async () => {
+    const platform = await startRawPlatform(() => undefined);
+    await platform.close();
+    const transport = open(platform.credentials);
+    const outcome = await transport.send(change);
+    expect(outcome).toMatchObject({
+      kind: "unsent",
+      error: { name: "PlatformUnavailableError", retryAfterSeconds: 10 },
+    });
+    await expect(transport.probe(deadlineIn(1_000, systemClock))).rejects.toMatchObject({
+      name: "PlatformUnavailableError",
+    });
+  });
+
+  test("by name is PlatformUnavailableError, since a resolver can recover", async () => {
+    const text = JSON.stringify({ baseUrl: "https://no-such-host.invalid", appId: "a", secret: "s" });
+    expect(unsent(await open(parseCredentials(text, "v")).send({ ...change, timeoutMs: 5_000 }))).toBe(
+      "PlatformUnavailableError",
+    );
+  });
+});
+
+describe("over TLS", async () => {
+  const certificates = await createCertificates();
+  const stranger = await createCertificates();
+  const { server: identity, client, ca } = certificates;
+
+  async function start(options: TlsOptions, secret: Record<string, unknown> = {}): Promise<Credentials> {
+    const tls = { cert: identity.certificate, key: identity.key, ca, requestCert: true, ...options };
+    const server = createServer(tls, (socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", () => socket.write(reply("{}")));
+    });
+    server.on("tlsClientError", () => undefined);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    closing.push(() => void server.close());
+    const baseUrl = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const own = { ca, clientCertificate: client.certificate, clientKey: client.key, serverName: "iot.example.com" };
+    return parseCredentials(JSON.stringify({ baseUrl, appId: "a", secret: "s", ...own, ...secret }), "v");
+  }
+
+  describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
+    const only = { minVersion: version, maxVersion: version };
+
+    test("a request is answered, and a probe succeeds", async () => {
+      const transport = open(await start(only));
+      expect(await transport.send(read)).toEqual({ kind: "reply", status: 200, text: "{}" });
+      await transport.probe(deadlineIn(2_000, systemClock));
+    });
+
+    test.each([
+      ["an unknown authority", {}, { ca: stranger.ca }],
+      ["another name", {}, { serverName: "other.example.com" }],
+      ["a client certificate demanded that we lack", {}, { clientCertificate: null, clientKey: null }],
+    ])("%s is unsent as ConfigurationError, for a probe too", async (_, options, secret) => {
+      const transport = open(await start({ ...only, ...options }, secret));
+      for (let round = 0; round < 5; round += 1) {
+        const outcome = await transport.send(change);
+        expect(outcome).toMatchObject({
+          kind: "unsent",
+          error: { name: "ConfigurationError", message: "The connection to the platform is not trusted" },
+        });
+      }
+      await expect(transport.probe(deadlineIn(2_000, systemClock))).rejects.toMatchObject({
+        name: "ConfigurationError",
+      });
+    });
+  });
+
+  test("versions that do not meet are a ConfigurationError", async () => {
+    const transport = open(
+      await start({ minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" }),
+    );
+    expect(unsent(await transport.send(change))).toBe("ConfigurationError");
+  });
+
+  test.each(["HTTP/1.1 400 Bad Request\r\n\r\n", "SSH-2.0-OpenSSH_9.6\r\n"])(
+    "a server that greets with %j speaks no TLS: ConfigurationError",
+    async (greeting) => {
+      const server = createPlainServer((socket) => void socket.end(greeting));
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      closing.push(() => void server.close());
+      const baseUrl = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const text = JSON.stringify({ baseUrl, appId: "a", secret: "s" });
+      expect(unsent(await open(parseCredentials(text, "v")).send(change))).toBe("ConfigurationError");
+    },
+  );
+});
