@@ -45,6 +45,8 @@ const reserveMs = 100;
 const maxAdoptions = 4;
 // Where a connection fails, the address or the certificates may have been changed since we read them.
 const staleMs = 10_000;
+// A connection that could not be opened may have used up the time; a change is not begun with less than this.
+const leastRepeatMs = 1_500;
 
 /** The platform behind the application secret; one per sandbox, since it keeps connections and the token. */
 export function createPlatform(dependencies: PlatformDependencies): Platform {
@@ -76,15 +78,15 @@ function createAuthorization(
     accessToken: string,
     limitMs: number,
   ): Promise<Result> {
-    const context = { accessToken, timeoutMs: Math.max(1, Math.min(limitMs, deadline.remaining() - reserveMs)) };
+    const timeout = () => Math.max(1, Math.min(limitMs, deadline.remaining() - reserveMs));
     const credentials = await store.get(deadline);
     try {
-      return await request({ ...context, credentials });
+      return await request({ accessToken, credentials, timeoutMs: timeout() });
     } catch (error) {
-      if (!isUnsent(error)) throw error;
-      const changed = await store.get(deadline, staleMs);
+      if (!isUnsent(error) || deadline.remaining() < leastRepeatMs) throw error;
+      const changed = await store.get(deadline, staleMs).catch(() => credentials);
       if (changed.versionId === credentials.versionId) throw error;
-      return request({ ...context, credentials: changed });
+      return request({ accessToken, credentials: changed, timeoutMs: timeout() });
     }
   }
 

@@ -1,6 +1,6 @@
 import * as http from "node:http";
 import * as https from "node:https";
-import type { Socket } from "node:net";
+import { connect as plainConnect, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import { RekeyError } from "../errors.ts";
 import type { Clock, Deadline } from "../runtime/clock.ts";
@@ -45,6 +45,9 @@ const maxReplyBytes = 1_000_000;
 // Networks forget an idle connection silently (an AWS NAT gateway after 350 s); writing into one costs a time-out.
 const longestIdleMs = 240_000;
 
+// A dead connection mostly shows at once; where it took long, a repeat could not wait for its answer.
+const leastRepeatMs = 1_000;
+
 /** Connections over TLS with verification always on, or plain ones to a loopback host. */
 export function createTransport(credentials: Credentials, clock: Clock, onSend: () => void): Transport {
   const { baseUrl, secureContext, serverName } = credentials;
@@ -68,8 +71,8 @@ export function createTransport(credentials: Credentials, clock: Clock, onSend: 
     for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
   };
 
-  function attempt(exchange: Exchange): Promise<Outcome | "dead"> {
-    const { method, path, headers, body = "", timeoutMs } = exchange;
+  function attempt(exchange: Exchange, timeoutMs: number): Promise<Outcome | "dead"> {
+    const { method, path, headers, body = "" } = exchange;
     onSend();
     const length = body === "" ? {} : { "content-length": String(Buffer.byteLength(body)) };
     return observe(
@@ -82,11 +85,13 @@ export function createTransport(credentials: Credentials, clock: Clock, onSend: 
   return {
     async send(exchange) {
       if (clock.now() - usedAtMs > longestIdleMs) dropIdle();
-      let outcome = await attempt(exchange);
+      const endMs = clock.now() + exchange.timeoutMs;
+      let outcome = await attempt(exchange, exchange.timeoutMs);
       if (outcome === "dead") {
         // The peer closed a kept-alive connection while we wrote into it; its siblings are as old.
         dropIdle();
-        if (exchange.onlyOnce !== true) outcome = await attempt(exchange);
+        const leftMs = endMs - clock.now();
+        if (exchange.onlyOnce !== true && leftMs >= leastRepeatMs) outcome = await attempt(exchange, leftMs);
       }
       usedAtMs = clock.now();
       return outcome === "dead" ? { kind: "lost", cause: new Error("Connection closed") } : outcome;
@@ -95,7 +100,7 @@ export function createTransport(credentials: Credentials, clock: Clock, onSend: 
       const { hostname, port } = target;
       const host = { host: hostname, port: Number(port ?? (secureContext === undefined ? 80 : 443)) };
       return secureContext === undefined
-        ? probePlain(http.request({ ...target, agent: false, method: "OPTIONS" }), deadline)
+        ? probePlain(plainConnect(host), deadline)
         : probeSecure(tlsConnect({ ...host, ...secure }), deadline);
     },
     close: () => agent.destroy(),
@@ -125,9 +130,12 @@ function observe(request: http.ClientRequest, body: string, timeoutMs: number): 
     request.once("socket", (assigned) => {
       socket = assigned;
       connected = request.reusedSocket;
-      assigned.once("secureConnect" in assigned || "encrypted" in assigned ? "secureConnect" : "connect", () => {
-        connected = true;
-      });
+      // A reused connection has connected long ago, so a listener would never go again.
+      if (!connected) {
+        assigned.once("encrypted" in assigned ? "secureConnect" : "connect", () => {
+          connected = true;
+        });
+      }
       assigned.prependListener("data", onData);
     });
     request.on("error", (cause) => {
@@ -207,12 +215,11 @@ function probeSecure(socket: ReturnType<typeof tlsConnect>, deadline: Deadline):
   }).finally(() => socket.destroy());
 }
 
-function probePlain(request: http.ClientRequest, deadline: Deadline): Promise<void> {
+function probePlain(socket: Socket, deadline: Deadline): Promise<void> {
   return new Promise<void>((resolve, reject) => {
     const fail = (cause: unknown) => reject(refusalOf(cause, false));
-    request.setTimeout(Math.max(1, deadline.remaining()), () => fail(new Error("No connection in time")));
-    request.on("error", fail);
-    request.once("socket", (socket) => socket.once("connect", resolve));
-    request.flushHeaders();
-  }).finally(() => request.destroy());
+    socket.setTimeout(Math.max(1, deadline.remaining()), () => fail(new Error("No connection in time")));
+    socket.on("error", fail);
+    socket.once("connect", resolve);
+  }).finally(() => socket.destroy());
 }
