@@ -85,12 +85,12 @@ export function createTransport(credentials: Credentials, clock: Clock, onSend: 
   return {
     async send(exchange) {
       if (clock.now() - usedAtMs > longestIdleMs) dropIdle();
-      const endMs = clock.now() + exchange.timeoutMs;
+      const endMs = clock.elapsed() + exchange.timeoutMs;
       let outcome = await attempt(exchange, exchange.timeoutMs);
       if (outcome === "dead") {
         // The peer closed a kept-alive connection while we wrote into it; its siblings are as old.
         dropIdle();
-        const leftMs = endMs - clock.now();
+        const leftMs = endMs - clock.elapsed();
         if (exchange.onlyOnce !== true && leftMs >= leastRepeatMs) outcome = await attempt(exchange, leftMs);
       }
       usedAtMs = clock.now();

@@ -28,7 +28,7 @@ function open(credentials: Credentials, clock: Clock = systemClock): Transport &
   return { ...transport, sent: () => sent };
 }
 
-const read: Exchange = { method: "GET", path: "/a?b=c", headers: { accept: "application/json" }, timeoutMs: 500 };
+const read: Exchange = { method: "GET", path: "/a?b=c", headers: { accept: "application/json" }, timeoutMs: 1_500 };
 const change: Exchange = { ...read, method: "PUT", path: "/a", body: '{"é":1}' };
 const unsent = (outcome: Outcome) => (outcome.kind === "unsent" ? outcome.error.name : outcome.kind);
 

@@ -56,7 +56,7 @@ describe.each(Object.entries(definitions))("%s", (_, definition) => {
 });
 
 test("rekeyDevice has an answer to every error that refreshDeviceKey can throw, with the family's own advice", async () => {
-  const edge = /^(RouteNotFound|MethodNotAllowed|PayloadTooLarge|UnsupportedMediaType|Signature)Error$/;
+  const edge = /^(RouteNotFound|MethodNotAllowed|PayloadTooLarge|UnsupportedMediaType|Signature|NoteFailed)Error$/;
   const states = Object.fromEntries(statesOf(definitions["rekey-local-rekeyDevice"] ?? {}));
   const choices = (states["Advise"]?.["Choices"] ?? []) as Json[];
   const advised = choices.map((choice) => String(choice["StringEquals"]));
