@@ -4,6 +4,8 @@ import type { Fault } from "./errors.ts";
 /**
  * What zod finds wrong, in words that hold nothing of the value itself. zod/mini brings no language of its own, and the
  * one of zod would weigh more than all else of it.
+ *
+ * @param issue of a parse with `reportInput`, or what has a wrong type looks missing
  */
 export function faultsOf(issue: z.core.$ZodIssue): Fault[] {
   const path = issue.path.map(String).join(".");

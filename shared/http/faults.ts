@@ -13,7 +13,7 @@ export function parseInput<Schema extends z.ZodMiniType>(
   input: unknown,
   faults: readonly Fault[] = [],
 ): z.output<Schema> {
-  const parsed = schema.safeParse(withoutNulls(input));
+  const parsed = schema.safeParse(withoutNulls(input), { reportInput: true });
   if (parsed.success && faults.length === 0) return parsed.data;
   throw invalidInput([...faults, ...(parsed.success ? [] : parsed.error.issues.flatMap(faultsOf))]);
 }

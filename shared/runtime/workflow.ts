@@ -19,7 +19,9 @@ export function createWorkflow(stateMachineArn: string): Workflow {
   const client = new SFNClient({ maxAttempts: 2 });
   return {
     async start(name, input, deadline) {
-      const abortSignal = AbortSignal.timeout(Math.max(1, Math.min(longestStartMs, deadline.remaining() / 3)));
+      const abortSignal = AbortSignal.timeout(
+        Math.max(1, Math.min(longestStartMs, Math.floor(deadline.remaining() / 3))),
+      );
       try {
         await client.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) }), {
           abortSignal,

@@ -11,16 +11,16 @@ export interface Field {
 }
 
 // The configuration is trusted, the payload is not: a pattern over free text must not be able to hold the function up.
-const limits = { timeout: 250, stack: 60, sequence: 10_000 };
-const patternMilliseconds = 50;
+const limits = { timeout: 1_000, stack: 60, sequence: 10_000 };
+const patternMilliseconds = 250;
 const maxExpressionLength = 2_000;
 
 const plainPath = /^[\p{L}_$][\p{L}\p{N}_$-]*(?:\.[\p{L}\p{N}_$-]+|\[\d{1,4}\])*$/u;
 
 /** Whether an expression is a plain dotted path, which is walked here and needs no engine. */
 export function isPlainPath(expression: string): boolean {
-  // `$` alone and `$name` are JSONata's own.
-  return plainPath.test(expression) && !expression.startsWith("$");
+  // `$` alone, `$name` and the literals are JSONata's own.
+  return plainPath.test(expression) && !/^(\$|(true|false|null)$)/.test(expression);
 }
 
 /**

@@ -85,7 +85,7 @@ export function isSourceName(text: string): boolean {
  * @throws ConfigurationError whose cause names every field that is wrong, and in its words no secret
  */
 export async function readSource(name: string, configuration: unknown): Promise<Source> {
-  const parsed = sourceConfiguration.safeParse(configuration);
+  const parsed = sourceConfiguration.safeParse(configuration, { reportInput: true });
   if (!parsed.success) throw malformed(name, parsed.error.issues.flatMap(faultsOf));
   const { preset: presetName, secrets = [], when, reply, imei, limitSeconds, ticket } = parsed.data;
   const preset = presets[presetName];

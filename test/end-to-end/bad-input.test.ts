@@ -72,6 +72,14 @@ test.each([".", "..", "a/b", "a\\b", "a%2fb", "a?b", "a b", "a\u0000b", ""])(
   },
 );
 
+test("a value of a wrong type is told from one that is missing", async () => {
+  const { json } = await rekey.http("PUT", path, { nodeId: 7, timeout: "soon" });
+  expect(json.errors).toEqual([
+    { path: "nodeId", message: "must be a string" },
+    { path: "timeout", message: "must be a number" },
+  ]);
+});
+
 test("null counts as absent and an empty body as none", async () => {
   expect((await rekey.http("PUT", path, { nodeId: null, timeout: null })).status).toBe(200);
   expect((await rekey.http("PUT", "/devices/device-2/key")).status).toBe(200);

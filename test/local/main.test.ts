@@ -51,7 +51,7 @@ test.each(["SIGINT", "SIGTERM"] as const)(
   "it serves, and on %s ends with code 0 and no process left",
   async (signal) => {
     const printed = await start("--port=0");
-    expect(printed.match(/curl /g)).toHaveLength(3);
+    expect(printed.match(/curl /g)).toHaveLength(4);
     const { pid } = (await (await fetch(`${apiOf(printed)}/x`, { method: "POST", body: "pid" })).json()) as {
       pid: number;
     };

@@ -1,13 +1,15 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { startTicketDesk, ticketDeskPart } from "../ticket-desk/desk.ts";
+import { sourcesOf } from "../ticket-desk/senders.ts";
 import { type LocalPlatform, type LocalSystem, startLocalSystem } from "./local-system.ts";
 import { freeOrAny } from "./ports.ts";
 import { workflowParts } from "./step-functions/part.ts";
 
 // `npm start`: the whole service on this machine, on the built bundles. Ends on Ctrl-C or SIGTERM and leaves nothing behind.
 // Usage: node test/local/main.ts [--port n] [--lambda-port n] [--secrets-port n] [--control-port n] [--platform-port n]
-//        [--workflows-port n] [--objects-port n] [--time-scale n]
+//        [--workflows-port n] [--objects-port n] [--desk-port n] [--time-scale n]
 //        [--platform module] [--bundles folder] [--log-level level] [--quiet]; REKEY_LOCAL_PORT and the like do the same.
 const { values } = parseArgs({
   options: {
@@ -17,6 +19,7 @@ const { values } = parseArgs({
     "control-port": { type: "string", default: process.env["REKEY_LOCAL_CONTROL_PORT"] ?? "3003" },
     "workflows-port": { type: "string", default: process.env["REKEY_LOCAL_WORKFLOWS_PORT"] ?? "3004" },
     "objects-port": { type: "string", default: process.env["REKEY_LOCAL_OBJECTS_PORT"] ?? "3005" },
+    "desk-port": { type: "string", default: process.env["REKEY_LOCAL_DESK_PORT"] ?? "3006" },
     /** What a second of a workflow's waiting lasts, in seconds. */
     "time-scale": { type: "string", default: process.env["REKEY_LOCAL_TIME_SCALE"] ?? "1" },
     "platform-port": { type: "string", default: process.env["REKEY_LOCAL_PLATFORM_PORT"] ?? "8743" },
@@ -31,6 +34,13 @@ const { values } = parseArgs({
     quiet: { type: "boolean", default: false },
   },
 });
+
+/** A source that a person at a terminal can be. */
+const terminalSource = {
+  preset: "shared-secret",
+  secrets: ["local-secret"],
+  fields: { deviceId: "deviceId", nodeId: "nodeId" },
+};
 
 interface PlatformModule {
   startPlatformSimulator(options: { readonly port: number }): Promise<LocalPlatform>;
@@ -53,13 +63,18 @@ async function run(): Promise<void> {
     throw new Error(`There are no bundles in ${values.bundles}: run npm run build first`);
   const { startPlatformSimulator }: PlatformModule = await import(pathToFileURL(values.platform).href);
   const startedAt = performance.now();
+  const desk = await startTicketDesk(await freeOrAny(Number(values["desk-port"])));
   system = await startLocalSystem({
     platform: async () => startPlatformSimulator({ port: await freeOrAny(Number(values["platform-port"])) }),
-    parts: workflowParts({
-      port: await freeOrAny(Number(values["workflows-port"])),
-      objectsPort: await freeOrAny(Number(values["objects-port"])),
-      timeScale: Number(values["time-scale"]),
-    }),
+    parts: [
+      ticketDeskPart(desk),
+      ...workflowParts({
+        port: await freeOrAny(Number(values["workflows-port"])),
+        objectsPort: await freeOrAny(Number(values["objects-port"])),
+        timeScale: Number(values["time-scale"]),
+      }),
+    ],
+    webhookSources: { ...sourcesOf(desk), terminal: terminalSource },
     bundleFolder: values.bundles,
     logLevel: values["log-level"],
     ports: {
@@ -92,6 +107,7 @@ function described({ url, lambda, secrets, platform, parts, secretIds }: LocalSy
     `  curl -X PUT ${url}/devices/device-1/key -H 'Content-Type: application/json' -d '{"nodeId":"urn:imei:860000000000001"}'`,
     `  curl ${url}/devices/device-1/status`,
     `  curl -X PUT ${url}/devices/no-such-device/key -H 'Content-Type: application/json' -d '{}'`,
+    `  curl -X POST ${url}/webhooks/terminal -H 'X-Rekey-Secret: local-secret' -d '{"deviceId":"device-2","nodeId":"urn:imei:860000000000002"}'`,
   ].join("\n");
 }
 

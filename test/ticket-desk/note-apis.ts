@@ -1,0 +1,186 @@
+import type { IncomingHttpHeaders } from "node:http";
+
+/** One note on a ticket. */
+export interface DeskNote {
+  readonly system: string;
+  readonly ticketId: string;
+  /** As a person would read it. */
+  readonly text: string;
+  /** Seen only by those who work on the ticket. */
+  readonly internal: boolean;
+  readonly atMs: number;
+}
+
+/** What a request to a note API asks for, or how the system would refuse it. */
+export type Judged =
+  | { readonly kind: "list"; readonly ticketId: string }
+  | { readonly kind: "write"; readonly ticketId: string; readonly text: string; readonly internal: boolean }
+  | { readonly kind: "refused"; readonly status: number; readonly reason: string };
+
+/** A request as it came. */
+export interface DeskRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  /** Parsed; undefined without a body or when it is not JSON. */
+  readonly body: unknown;
+}
+
+/** How one system's notes are asked for and listed, by its own documentation and not by the client's eyes. */
+export interface NoteApi {
+  readonly system: string;
+  /** Basic's `user:password`, or the whole of the Authorization header. */
+  readonly basic?: string;
+  readonly authorization?: string;
+  readonly paths: readonly [method: string, path: RegExp][];
+  judge(request: DeskRequest, ticketId: string): Judged;
+  listed(notes: readonly DeskNote[]): unknown;
+}
+
+/** The account that every system of the desk knows. */
+export const deskAccount = { user: "agent@desk.example", token: "desk-token", from: "agent@desk.example" } as const;
+
+const refused = (status: number, reason: string): Judged => ({ kind: "refused", status, reason });
+const at = (value: unknown, ...path: readonly string[]): unknown =>
+  path.reduce<unknown>(
+    (found, step) => (typeof found === "object" && found !== null ? Reflect.get(found, step) : undefined),
+    value,
+  );
+const keysOf = (value: unknown) =>
+  typeof value === "object" && value !== null ? Object.keys(value).sort().join() : "";
+const written = (ticketId: string, text: unknown, internal: boolean): Judged =>
+  typeof text === "string" && text !== "" ? { kind: "write", ticketId, text, internal } : refused(400, "no text");
+const html = (text: unknown) =>
+  typeof text === "string" && !/<(?!br>)/i.test(text) ? text.replaceAll("<br>", "\n") : undefined;
+
+/** The texts of an Atlassian document; undefined when it is none. */
+function documentText(document: unknown): string | undefined {
+  if (at(document, "type") !== "doc" || at(document, "version") !== 1) return undefined;
+  const content = at(document, "content");
+  if (!Array.isArray(content)) return undefined;
+  const lines = content.map((paragraph) => {
+    const texts = at(paragraph, "content");
+    if (at(paragraph, "type") !== "paragraph" || !Array.isArray(texts)) return undefined;
+    return texts.map((text) => (at(text, "type") === "text" ? at(text, "text") : "")).join("");
+  });
+  return lines.includes(undefined) ? undefined : lines.join("\n");
+}
+
+const fresh = (system: string): NoteApi => ({
+  system,
+  basic: `${deskAccount.token}:X`,
+  paths: [
+    ["GET", /^\/api\/v2\/tickets\/(\d+)\/conversations$/],
+    ["POST", /^\/api\/v2\/tickets\/(\d+)\/notes$/],
+  ],
+  judge: ({ method, body }, ticketId) =>
+    method === "GET"
+      ? { kind: "list", ticketId }
+      : written(ticketId, html(at(body, "body")), at(body, "private") === true),
+  listed: (notes) => notes.map(({ text, internal }, id) => ({ id, body_text: text, private: internal })),
+});
+
+/** By the first segment of the base URL: `<desk>/zendesk`, `<desk>/jira`, ... */
+export const noteApis: Readonly<Record<string, NoteApi>> = {
+  zendesk: {
+    system: "zendesk",
+    basic: `${deskAccount.user}/token:${deskAccount.token}`,
+    paths: [
+      ["GET", /^\/api\/v2\/tickets\/(\d+)\/comments\.json$/],
+      ["PUT", /^\/api\/v2\/tickets\/(\d+)\.json$/],
+    ],
+    judge({ method, body }, ticketId) {
+      if (method === "GET") return { kind: "list", ticketId };
+      if (keysOf(body) !== "ticket" || keysOf(at(body, "ticket")) !== "comment") return refused(422, "not a comment");
+      const comment = at(body, "ticket", "comment");
+      return written(ticketId, at(comment, "body"), at(comment, "public") === false);
+    },
+    listed: (notes) => ({ comments: notes.map(({ text, internal }, id) => ({ id, body: text, public: !internal })) }),
+  },
+  jira: {
+    system: "jira",
+    basic: `${deskAccount.user}:${deskAccount.token}`,
+    paths: [
+      ["GET", /^\/rest\/api\/3\/issue\/([A-Z]+-\d+)\/comment$/],
+      ["POST", /^\/rest\/api\/3\/issue\/([A-Z]+-\d+)\/comment$/],
+    ],
+    judge({ method, body }, ticketId) {
+      if (method === "GET") return { kind: "list", ticketId };
+      const { type, value } = Object(at(body, "visibility"));
+      if (type !== undefined && (type !== "role" || typeof value !== "string")) return refused(400, "bad visibility");
+      return written(ticketId, documentText(at(body, "body")), type === "role");
+    },
+    listed: (notes) => ({ comments: notes.map(({ text }, id) => ({ id: String(id), body: text })) }),
+  },
+  "jira-service-management": {
+    system: "jira-service-management",
+    basic: `${deskAccount.user}:${deskAccount.token}`,
+    paths: [
+      ["GET", /^\/rest\/servicedeskapi\/request\/([A-Z]+-\d+)\/comment$/],
+      ["POST", /^\/rest\/servicedeskapi\/request\/([A-Z]+-\d+)\/comment$/],
+    ],
+    judge({ method, body }, ticketId) {
+      if (method === "GET") return { kind: "list", ticketId };
+      if (keysOf(body) !== "body,public") return refused(400, "unknown fields");
+      return written(ticketId, at(body, "body"), at(body, "public") === false);
+    },
+    listed: (notes) => ({ values: notes.map(({ text, internal }, id) => ({ id, body: text, public: !internal })) }),
+  },
+  freshdesk: fresh("freshdesk"),
+  freshservice: fresh("freshservice"),
+  servicenow: {
+    system: "servicenow",
+    basic: `${deskAccount.user}:${deskAccount.token}`,
+    paths: [
+      ["GET", /^\/api\/now\/table\/sys_journal_field$/],
+      ["PATCH", /^\/api\/now\/table\/incident\/([0-9a-f]{32})$/],
+    ],
+    judge({ method, query, body }, ticketId) {
+      if (method === "PATCH") return written(ticketId, at(body, "work_notes"), true);
+      const element = /^element_id=([0-9a-f]{32})\^element=work_notes/.exec(query.get("sysparm_query") ?? "")?.[1];
+      return element === undefined ? refused(400, "bad query") : { kind: "list", ticketId: element };
+    },
+    listed: (notes) => ({ result: notes.map(({ text }) => ({ value: text })) }),
+  },
+  pagerduty: {
+    system: "pagerduty",
+    authorization: `Token token=${deskAccount.token}`,
+    paths: [
+      ["GET", /^\/incidents\/([A-Z0-9]+)\/notes$/],
+      ["POST", /^\/incidents\/([A-Z0-9]+)\/notes$/],
+    ],
+    judge({ method, headers, body }, ticketId) {
+      if (method === "GET") return { kind: "list", ticketId };
+      if (headers["from"] !== deskAccount.from) return refused(400, "no From header");
+      return written(ticketId, at(body, "note", "content"), true);
+    },
+    listed: (notes) => ({ notes: notes.map(({ text }, id) => ({ id, content: text })) }),
+  },
+  github: {
+    system: "github",
+    authorization: `Bearer ${deskAccount.token}`,
+    paths: [
+      ["GET", /^\/repos\/acme\/devices\/issues\/(\d+)\/comments$/],
+      ["POST", /^\/repos\/acme\/devices\/issues\/(\d+)\/comments$/],
+    ],
+    judge({ method, headers, body }, ticketId) {
+      if (headers["user-agent"] === undefined) return refused(403, "no User-Agent");
+      return method === "GET" ? { kind: "list", ticketId } : written(ticketId, at(body, "body"), false);
+    },
+    listed: (notes) => notes.map(({ text }, id) => ({ id, body: text })),
+  },
+  linear: {
+    system: "linear",
+    authorization: deskAccount.token,
+    paths: [["POST", /^\/graphql$/]],
+    judge({ body }) {
+      const query = at(body, "query");
+      const ticketId = at(body, "variables", "id");
+      if (typeof query !== "string" || typeof ticketId !== "string") return refused(400, "not GraphQL");
+      if (!query.includes("commentCreate")) return { kind: "list", ticketId };
+      return written(ticketId, at(body, "variables", "body"), false);
+    },
+    listed: (notes) => ({ data: { issue: { comments: { nodes: notes.map(({ text }) => ({ body: text })) } } } }),
+  },
+};

@@ -1,0 +1,108 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { RekeyError } from "../../shared/errors.ts";
+import { readDelivery } from "../../shared/webhook/delivery.ts";
+import { readSource } from "../../shared/webhook/source.ts";
+
+const fields = { deviceId: "device.id", nodeId: "device.node", ticketId: "ticket", timeout: "seconds" };
+const payload = { device: { id: "meter-1", node: "860000000000001" }, ticket: 7, seconds: "600" };
+
+async function read(changes: object, body: unknown = payload, headers: Record<string, string> = {}) {
+  const source = await readSource("desk", { preset: "zendesk", fields, ...changes });
+  const bytes = body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body));
+  return readDelivery(source, { headers, body: bytes });
+}
+
+describe("a delivery", () => {
+  test("is read by its source's fields, numbers as texts and a time as seconds", async () => {
+    expect(await read({})).toMatchObject({
+      kind: "order",
+      order: {
+        device: { deviceId: "meter-1", nodeId: "860000000000001", expectedNodeId: undefined, timeout: 600 },
+        ticketId: "7",
+        requester: undefined,
+      },
+    });
+  });
+
+  test.each([
+    ["urn", "860000000000001", "urn:imei:860000000000001"],
+    ["urn", "URN:IMEI:860000000000001", "urn:imei:860000000000001"],
+    ["bare", "urn:imei:860000000000001", "860000000000001"],
+    ["urn", "00:11:22:33:44:55", "00:11:22:33:44:55"],
+    ["bare", "86000000000000", "86000000000000"],
+    [undefined, "urn:imei:860000000000001", "urn:imei:860000000000001"],
+  ])("with IMEIs %s makes %s into %s", async (imei, node, expected) => {
+    const reading = await read({ ...(imei === undefined ? {} : { imei }) }, { ...payload, device: { id: "m", node } });
+    expect(reading).toMatchObject({ order: { device: { nodeId: expected } } });
+  });
+
+  test.each([
+    ["no device", { ...payload, device: { node: "n" } }, "no deviceId"],
+    ["a blank device", { ...payload, device: { id: " ", node: "n" } }, "no deviceId"],
+    ["no hardware, where the source has a field for it", { ...payload, device: { id: "m", node: null } }, "no nodeId"],
+  ])("with %s is ignored while there is no condition", async (_, body, reason) => {
+    expect(await read({}, body)).toEqual({ kind: "ignored", reason });
+  });
+
+  test.each([
+    ["no device", { ...payload, device: { node: "n" } }, "deviceId is missing"],
+    ["several devices", { ...payload, device: { id: ["a", "b"], node: "n" } }, "deviceId has several values"],
+    ["an object for a device", { ...payload, device: { id: {}, node: "n" } }, "deviceId is not a text or a number"],
+    ["a text without end", { ...payload, device: { id: "m", node: "n".repeat(1_001) } }, "nodeId has more than 1000"],
+    ["a time that is none", { ...payload, seconds: "soon" }, "timeout is not a number of seconds"],
+    ["a time without end", { ...payload, seconds: 2_147_483_648 }, "timeout is not a number of seconds"],
+    ["a ticket that is a path", { ...payload, ticket: "../1" }, "ticketId is not the id of a ticket"],
+  ])("that meets the condition with %s is faulty, and says what", async (_, body, fault) => {
+    const reading = await read({ when: "true" }, body);
+    if (reading.kind !== "faulty") throw new Error(`It is ${reading.kind}`);
+    expect([reading.error.name, reading.error.message]).toEqual(["InvalidInputError", expect.stringContaining(fault)]);
+    expect(reading.order.operationId).toMatch(/^desk-[0-9a-f]{32}$/);
+  });
+
+  test.each(["1", '"yes"', "null", "nothing.there"])("whose condition is %s and not true is ignored", async (when) => {
+    expect(await read({ when })).toEqual({ kind: "ignored", reason: "the condition does not hold" });
+  });
+
+  test("whose condition fails over it is refused with the field's name", async () => {
+    await expect(read({ when: "$sum(ticket.x, 'y')" })).rejects.toMatchObject({ name: "InvalidInputError" });
+  });
+
+  test("that is a test call of PagerDuty or GitHub is ignored", async () => {
+    const ping = { event: { event_type: "pagey.ping" } };
+    expect(await read({ preset: "pagerduty", when: "true" }, ping)).toEqual({ kind: "ignored", reason: "a test call" });
+    expect(await read({ preset: "github" }, {}, { "x-github-event": "ping" })).toMatchObject({ reason: "a test call" });
+  });
+
+  test("of any bytes is read, ignored or refused as InvalidInputError", async () => {
+    const source = await readSource("desk", { preset: "zendesk", fields: { ...fields, requester: "**[x=1].y" } });
+    const json = fc.json().map((text) => Buffer.from(text));
+    const property = fc.asyncProperty(fc.oneof(fc.uint8Array(), json), async (body) => {
+      const outcome = await readDelivery(source, { headers: {}, body }).catch((error: unknown) => error);
+      if (outcome instanceof Error)
+        expect([outcome instanceof RekeyError, outcome.name]).toEqual([true, "InvalidInputError"]);
+    });
+    await fc.assert(property);
+  });
+});
+
+describe("an operation's id", () => {
+  const idOf = async (changes: object, body: unknown, headers: Record<string, string> = {}) => {
+    const reading = await read(changes, body, headers);
+    return reading.kind === "order" ? reading.order.operationId : reading.kind;
+  };
+  const header = (id: string) => ({ "x-zendesk-webhook-invocation-id": id });
+
+  test("is that of the delivery, whatever else differs", async () => {
+    const other = { ...payload, seconds: 900 };
+    expect(await idOf({}, payload, header("1"))).toBe(await idOf({}, other, header("1")));
+    expect(await idOf({}, payload, header("1"))).not.toBe(await idOf({}, payload, header("2")));
+  });
+
+  test("is by a configured field where there is one, and by the bytes where there is nothing", async () => {
+    const configured = { fields: { ...fields, deliveryId: "ticket" } };
+    expect(await idOf(configured, payload, header("1"))).toBe(await idOf(configured, payload, header("2")));
+    expect(await idOf({}, payload)).toBe(await idOf({}, payload));
+    expect(await idOf({}, payload)).not.toBe(await idOf({}, { ...payload, seconds: 900 }));
+  });
+});

@@ -1,0 +1,103 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { errorNames, RekeyError, traitsOf } from "../../shared/errors.ts";
+import { noteText, type Told } from "../../shared/webhook/note.ts";
+import { asSenderSees, type PresetName, presets } from "../../shared/webhook/presets.ts";
+
+const nowMs = Date.parse("2026-11-25T20:00:00Z");
+const done = { ok: true, verifyCode: "c0de", timeout: 180, expiresAtMs: nowMs + 180_000 } as const;
+const told: Told = {
+  deviceId: "meter-1",
+  nodeId: "urn:imei:1",
+  operationId: "desk-1",
+  requestId: "r-1",
+  outcome: done,
+};
+const note = (changes: Partial<Told> = {}) => noteText({ ...told, ...changes }, nowMs);
+
+describe("a note of success", () => {
+  test("says the code, until when, what next, and which operation and request", () => {
+    expect(note({ requester: "Ines" }).split("\n")).toEqual([
+      "Device meter-1 is re-keyed for urn:imei:1.",
+      "Verification code: c0de",
+      "Valid until 2026-11-25 20:03:00 UTC.",
+      "Next: give the code to the new hardware, switch it on and see that it connects while the code is valid.",
+      "Asked for by: Ines",
+      "Reference: desk-1",
+      "Request: r-1",
+    ]);
+  });
+
+  test.each([
+    ["that never ends", { ...done, timeout: 0, expiresAtMs: null }, "Valid until it is used.", true],
+    [
+      "that ended before it was written",
+      { ...done, expiresAtMs: nowMs },
+      "Its code was valid until 2026-11-25 20:00:00 UTC.",
+      false,
+    ],
+    ["that was used already", { ...done, timeout: null, expiresAtMs: null }, "has already connected", false],
+    ["that others must not see", { ...done, verifyCode: undefined }, "as Idempotency-Key", false],
+  ])("of a code %s says so", (_, outcome, words, hasCode) => {
+    const text = note({ outcome });
+    expect([text.includes(words), text.includes("c0de")]).toEqual([true, hasCode]);
+  });
+});
+
+describe("a note of failure", () => {
+  test.each(errorNames)("of %s says in plain words why, and what helps", (error) => {
+    const text = note({ outcome: { ok: false, error, detail: "Details" } });
+    const { title, advice } = traitsOf(error);
+    expect(text).toContain(`Device meter-1 is not re-keyed: ${title}.\nIn detail: Details\nWhat helps: ${advice}`);
+  });
+
+  test("of something that nobody foresaw names whom to ask", () => {
+    const text = note({ deviceId: undefined, outcome: { ok: false, error: "States.Timeout", detail: undefined } });
+    expect(text).toContain("The device is not re-keyed: Something unexpected happened.\nWhat helps: Tell whoever");
+  });
+});
+
+test("whatever a ticket brings along stands on its own line without markup, mention or formula", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
+      const lines = note({ requester: text }).split("\n");
+      expect(lines).toHaveLength(7);
+      expect(lines[4]).toMatch(/^Asked for by: [\p{L}\p{N} :;,._·…-]{0,101}$/u);
+    }),
+  );
+});
+
+describe("what a sender sees of an error", () => {
+  test.each<[PresetName, RekeyError["name"], number]>([
+    ["pagerduty", "DeviceNotFoundError", 200],
+    ["pagerduty", "InvalidInputError", 200],
+    ["pagerduty", "DeviceOnlineError", 503],
+    ["pagerduty", "PlatformThrottledError", 429],
+    ["pagerduty", "ConfigurationError", 500],
+    ["zendesk", "DeviceNotFoundError", 404],
+    // A 409 would be repeated three times, and can never succeed.
+    ["zendesk", "NodeIdTakenError", 422],
+    ["zendesk", "DeviceOnlineError", 409],
+    ["zendesk", "OutcomeUnknownError", 503],
+    ["zendesk", "ConfigurationError", 503],
+    ["jira", "NodeIdTakenError", 422],
+    ["jira", "PlatformUnavailableError", 503],
+    ["github", "NodeIdTakenError", 409],
+    ["github", "PlatformUnavailableError", 503],
+    ["linear", "DeviceNotFoundError", 200],
+    ["linear", "DeviceOnlineError", 409],
+    ["standard-webhooks", "DeviceNotFoundError", 200],
+    ["shared-secret", "DeviceOnlineError", 409],
+    ["hmac", "ConfigurationError", 500],
+  ])("%s, %s: %i", (preset, name, status) => {
+    expect(asSenderSees(new RekeyError(name, "What happened"), presets[preset])).toMatchObject({ name, status });
+  });
+
+  test("is asked to come back within a minute, since Zendesk heeds no longer time", () => {
+    const throttled = new RekeyError("PlatformThrottledError", "Too many", {
+      retryAfterSeconds: 60,
+      platformCode: "1010009",
+    });
+    expect(asSenderSees(throttled, presets.zendesk)).toMatchObject({ retryAfterSeconds: 55, platformCode: "1010009" });
+  });
+});
