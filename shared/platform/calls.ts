@@ -160,6 +160,7 @@ function judge(outcome: Outcome, kind: Kind, callersAppId: boolean): Judgement {
     return { kind: "error", error: codedError(coded.data.error_code, outcome.status, kind, callersAppId) };
   if (outcome.status >= 500) return { kind: "error", error: unanswered(kind, `HTTP ${outcome.status}`) };
   if (outcome.status < 200 || outcome.status >= 300) {
+    if (kind === "change") return { kind: "error", error: unanswered(kind, `HTTP ${outcome.status} without a code`) };
     return { kind: "error", error: new RekeyError("PlatformReplyError", "The platform's answer has no error code") };
   }
   return { kind: "body", body };

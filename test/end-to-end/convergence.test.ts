@@ -26,6 +26,7 @@ describe.each([{ duplicateOwnNodeId: true }, { duplicateOwnNodeId: false }])("on
     { kind: "huge", applied: true },
     { kind: "cutAt", bytes: 20, applied: true },
     { kind: "hang", applied: true },
+    { kind: "redirect", applied: true },
   ] as const)("an answer lost by %j is recovered with a key: one state, one code", async (fault) => {
     rekey = await startRekey(variant);
     await rekey.refresh({ deviceId: "device-2" });
@@ -48,7 +49,7 @@ describe.each([{ duplicateOwnNodeId: true }, { duplicateOwnNodeId: false }])("on
   });
 });
 
-test.each(["cut", "html", "empty"] as const)(
+test.each(["cut", "html", "empty", "redirect"] as const)(
   "without key and code an answer lost by %s is told, and nothing sent twice",
   async (kind) => {
     rekey = await startRekey();
