@@ -36,14 +36,17 @@ export function createLogIn(calls: PlatformCalls, store: CredentialStore, clock:
     throw new RekeyError("PlatformUnavailableError", "No time is left to log in", { retryAfterSeconds: 5 });
   };
 
-  /** @returns undefined when the platform refuses the refreshToken */
+  /** @returns undefined when that brings no token, whatever the platform has against it: a login settles it */
   async function renew(credentials: Credentials, refreshToken: string, budget: () => number) {
     try {
-      return await calls.refreshToken(credentials, refreshToken, timeout(budget));
+      // Half of the time is the login's.
+      return await calls.refreshToken(
+        credentials,
+        refreshToken,
+        timeout(() => budget() / 2),
+      );
     } catch (error) {
-      // How long a refreshToken lives is disputed; whatever the platform has against it, a login settles.
-      const refusedByPlatform = error instanceof RekeyError && error.platformCode !== undefined;
-      if (!refusedByPlatform || error.name === "PlatformThrottledError") throw error;
+      if (!(error instanceof RekeyError) || error.name === "PlatformThrottledError") throw error;
       return undefined;
     }
   }
