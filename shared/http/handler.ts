@@ -3,7 +3,7 @@ import type { APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type * as z from "zod/mini";
 import { type Fault, RekeyError } from "../errors.ts";
 import { type Deadline, deadlineIn } from "../runtime/clock.ts";
-import type { Log } from "../runtime/log.ts";
+import { type Log, withLogFields } from "../runtime/log.ts";
 import type { Outcome } from "../runtime/metrics.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parseInput } from "./faults.ts";
@@ -13,7 +13,6 @@ import { callerOf, type HttpEvent, isHttpEvent, requestIdOf } from "./request.ts
 /** What an invocation gives to an operation beside its input. */
 export interface Invocation {
   readonly deadline: Deadline;
-  /** Writes with the invocation's request id. */
   readonly log: Log;
   readonly requestId: string;
   /** Who calls: an ARN, a token's subject, or `direct invocation`. */
@@ -66,12 +65,8 @@ export function createHandler<Input extends z.ZodMiniType, Output extends z.ZodM
     const faults: Fault[] = [];
     const raw = isHttpEvent(event) ? operation.fromHttp(event, faults) : event;
     const input = parseInput(operation.input, raw, faults);
-    const output = await operation.run(input, {
-      deadline: deadlineIn(timeLeft(context), clock),
-      log: log.with({ requestId }),
-      requestId,
-      caller: callerOf(event),
-    });
+    const invocation = { deadline: deadlineIn(timeLeft(context), clock), log, requestId, caller: callerOf(event) };
+    const output = await withLogFields({ requestId }, () => operation.run(input, invocation));
     return operation.output.parse(output);
   };
 

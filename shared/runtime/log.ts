@@ -1,9 +1,18 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
 /** What a log line may carry: flat facts, never an object that somebody else made. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 const severity = { DEBUG: 10, INFO: 20, WARN: 30, ERROR: 40, SILENT: 50 } as const;
 
 type Level = keyof typeof severity;
+
+const invocationFields = new AsyncLocalStorage<LogFields>();
+
+/** Does work during which every line carries these fields, also those of parts that know nothing of the invocation. */
+export function withLogFields<Result>(fields: LogFields, work: () => Result): Result {
+  return invocationFields.run(fields, work);
+}
 
 /** Writes JSON lines with `level`, `message` and the fields given; a bound field is in every line. */
 export interface Log {
@@ -30,7 +39,9 @@ export function createLog(level: string, write: (line: string) => void = writeLi
   const upper = level.toUpperCase();
   const threshold = isLevel(upper) ? severity[upper] : severity.INFO;
   const at = (name: Level) => (message: string, fields?: LogFields) => {
-    if (severity[name] >= threshold) write(JSON.stringify({ level: name, message, ...bound, ...fields }));
+    if (severity[name] >= threshold) {
+      write(JSON.stringify({ level: name, message, ...invocationFields.getStore(), ...bound, ...fields }));
+    }
   };
   return {
     debug: at("DEBUG"),

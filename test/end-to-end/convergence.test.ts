@@ -131,6 +131,24 @@ test("a timeout of zero never expires, and an absent one is the platform's 180 s
   expect(Math.abs(Date.parse(expiresAt ?? "") - before - 180_000)).toBeLessThan(5_000);
 });
 
+test("every log line is JSON with level, message and requestId, a renewal's too", async () => {
+  rekey = await startRekey();
+  await rekey.refresh(withKey);
+  rekey.simulator.killToken();
+  await rekey.http("PUT", "/devices/device-1/key", {}, { "X-Request-Id": "ours-1" });
+  const lines = rekey.lambda.lines.map(({ line }) => JSON.parse(line));
+  for (const line of lines) {
+    expect(line).toMatchObject({
+      level: expect.any(String),
+      message: expect.any(String),
+      requestId: expect.any(String),
+    });
+  }
+  const renewals = lines.filter(({ message }) => message === "Access token renewed");
+  expect(renewals.map(({ reason }) => reason)).toEqual(["ended", "refused"]);
+  expect(renewals[1].requestId).toBe("ours-1");
+});
+
 test("no code, token, password or key is in any log line", async () => {
   rekey = await startRekey();
   const { verifyCode } = resultOf<Refreshed>(await rekey.refresh(withKey));
