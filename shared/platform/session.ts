@@ -30,7 +30,7 @@ export interface Session {
   current(deadline: Deadline): Promise<Token>;
   /** A token other than the given one: another's publication where there is one (`renewed: false`), else a renewal. */
   replace(old: Token, deadline: Deadline): Promise<{ token: Token; renewed: boolean }>;
-  /** A token from a login made now, unless another sandbox publishes one meanwhile. */
+  /** A token from a login begun after this was called, our own or another sandbox's. */
   renew(deadline: Deadline): Promise<Token>;
   /** The stored session as it is, for a status. */
   look(deadline: Deadline): Promise<StoredSession>;
@@ -153,7 +153,7 @@ export function createSession(dependencies: SessionDependencies): Session {
 
   /** As the holder: logs in, publishes; gives the lease back when the login failed. */
   async function holdAndRenew(renewal: Renewal, lease: Lease, slot: number) {
-    const { base, reason, refused, deadline } = renewal;
+    const { base, reason, deadline } = renewal;
     const turn = base.document?.turn ?? 0;
     const heldUntilMs = clock.elapsed() + leaseTermMs;
     try {
@@ -178,7 +178,7 @@ export function createSession(dependencies: SessionDependencies): Session {
       // After the term the label may have come round to this slot for another holder, whose it is to give back.
       if (clock.elapsed() < heldUntilMs) await lease.release(slot, turn, deadlineIn(1_000, clock));
       if (error instanceof RekeyError && error.name === "RenewalLimitedError") {
-        log.error("Renewal refused by the allowance", { reason, refused: refused !== undefined });
+        log.error("Renewal refused by the allowance", { reason, detail: error.message });
       }
       throw error;
     }
@@ -276,7 +276,13 @@ export function createSession(dependencies: SessionDependencies): Session {
       return renew({ base: stored, reason: "refused", refused: old.accessToken, deadline });
     },
     async renew(deadline) {
+      const askedAtMs = clock.now();
       const stored = await read(deadline);
+      const newer = tokenOf(stored, clock.now() + usableMs);
+      if (newer !== undefined && newer.issuedAtMs >= askedAtMs) {
+        cached = newer;
+        return newer;
+      }
       const refused = stored.document?.accessToken;
       return (await renew({ base: stored, reason: "requested", refused, deadline })).token;
     },

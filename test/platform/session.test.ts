@@ -138,6 +138,25 @@ describe("a holder", () => {
   });
 });
 
+describe("a renewal that is asked for", () => {
+  test("takes a token that another sandbox logged in for after it was asked", async () => {
+    const [one, other] = [openSession(store, logins), openSession(store, logins)];
+    await one.token(within(5_000));
+    store.faults.add({ kind: "latency", operation: "GetSecretValue", milliseconds: 500 });
+    const late = other.renew(within(5_000));
+    await systemClock.sleep(100);
+    const renewed = await one.renew(within(5_000));
+    expect(await late).toEqual(renewed);
+    expect(logins.count).toBe(2);
+  });
+
+  test("logs in although the stored token is a moment old", async () => {
+    const session = openSession(store, logins);
+    await session.token(within(5_000));
+    expect((await session.renew(within(5_000))).accessToken).toBe("token-2");
+  });
+});
+
 describe("early renewals", () => {
   test("are bounded, and the error names the stranger", async () => {
     const session = openSession(store, logins);
