@@ -23,7 +23,7 @@ export interface Secrets {
   /**
    * The current version, or undefined where the secret or its value does not exist.
    *
-   * @throws ConfigurationError access denied; SecretsUnavailableError down, throttling or silent
+   * @throws ConfigurationError no id, or access denied; SecretsUnavailableError down, throttling or silent
    */
   read(id: string, deadline: Deadline): Promise<SecretVersion | undefined>;
   /** Writes a version under a request token (32 to 64 characters); the same token with other content is `taken`. */
@@ -54,6 +54,8 @@ const longestCallMs = 5_000;
 export function createSecrets(client: SecretsManagerClient = new SecretsManagerClient({ maxAttempts: 3 })): Secrets {
   return {
     async read(id, deadline) {
+      if (id === "")
+        throw new RekeyError("ConfigurationError", "The environment does not name a secret that is needed");
       try {
         const reply = await client.send(new GetSecretValueCommand({ SecretId: id }), within(deadline));
         return { versionId: reply.VersionId ?? "", text: reply.SecretString ?? "" };
@@ -143,6 +145,7 @@ const operatorsFault = new Set([
   "CredentialsProviderError",
   "InvalidParameterException",
   "InvalidRequestException",
+  "ValidationException",
 ]);
 
 function asRekeyError(error: unknown): RekeyError {
