@@ -78,7 +78,10 @@ describe("a redirection", () => {
       platform = await startRawPlatform(
         say(`HTTP/1.1 ${status} Moved\r\nlocation: ${elsewhere.url}/iocm\r\ncontent-length: 0\r\n\r\n`),
       );
-      for (const call of Object.values(calls)) expect(await nameOf(call)).toBe("PlatformReplyError");
+      for (const [name, call] of Object.entries(calls)) {
+        // Whoever redirected a change may have carried it out.
+        expect(await nameOf(call)).toBe(name.startsWith("change") ? "OutcomeUnknownError" : "PlatformReplyError");
+      }
       expect(elsewhere.connections()).toBe(0);
       await elsewhere.close();
     },
