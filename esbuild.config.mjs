@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { build } from "esbuild";
+import { writeDescriptions } from "./openapi.build.mjs";
 
 /**
  * Imports of Node's builtins become `process.getBuiltinModule(...)`: the ESM face of a builtin touches every export,
@@ -68,3 +69,5 @@ const result = await build({
 for (const [file, { bytes, entryPoint }] of Object.entries(result.metafile.outputs)) {
   if (entryPoint !== undefined) process.stdout.write(`${file} ${Math.round(bytes / 1024)} kB\n`);
 }
+
+writeDescriptions(`${import.meta.dirname}/dist`);

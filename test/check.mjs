@@ -21,6 +21,7 @@ const count = (ok) => {
 count(run("build", "npm", "run", "--silent", "build"));
 count(run("types", "tsc", "-p", "."));
 count(run("lint", "biome", "check", "--error-on-warnings", "."));
+count(run("unused code", "knip"));
 const testsPassed = run(
   "tests",
   "vitest",

@@ -283,8 +283,7 @@ export function createSession(dependencies: SessionDependencies): Session {
         cached = newer;
         return newer;
       }
-      const refused = stored.document?.accessToken;
-      return (await renew({ base: stored, reason: "requested", refused, deadline })).token;
+      return (await renew({ base: stored, reason: "requested", refused: stored.document?.accessToken, deadline })).token;
     },
     look: read,
   };

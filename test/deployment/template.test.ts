@@ -176,9 +176,8 @@ describe("the roles", () => {
     statusCheck: session,
     ticketWebhook: [...session, "ReadWebhooksSecret", "StartRekeyDevice"],
     writeTicketNote: [...common, "ReadApplicationSecret", "ReadWebhooksSecret"],
-    planFleet: [...common, ...fleet],
+    ...{ planFleet: [...common, ...fleet], concludeRound: [...common, ...fleet] },
     rekeyBatch: [...session, ...fleet],
-    concludeRound: [...common, ...fleet],
   };
 
   test("are one for each function, and hold exactly what it needs", () => {

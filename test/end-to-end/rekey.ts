@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { functionsOf } from "../local/deployed.ts";
 import { type LocalSystem, startLocalSystem } from "../local/local-system.ts";
 import type { Outcome } from "../local/sandbox.ts";
+import { mustBeDescribed } from "../openapi/description.ts";
 import {
   type PlatformSimulator,
   type SimulatorOptions,
@@ -70,7 +71,9 @@ async function request(
     headers: { ...(text === undefined ? {} : { "content-type": "application/json" }), ...headers },
     ...(text === undefined ? {} : { body: text }),
   });
-  return { status: response.status, headers: response.headers, json: await response.json().catch(() => undefined) };
+  const json: unknown = await response.json().catch(() => undefined);
+  mustBeDescribed(method, new URL(url).pathname, { status: response.status, headers: response.headers, json });
+  return { status: response.status, headers: response.headers, json };
 }
 
 function missing(name: string): never {

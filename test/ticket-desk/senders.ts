@@ -25,7 +25,6 @@ export interface Device {
 const secret = "a secret of the sender's own";
 const hmac = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text);
 const seconds = () => String(Math.floor(Date.now() / 1000));
-
 /** One sender for every preset, its payload as its own documentation shows one. */
 export const senders: Readonly<Record<string, Sender>> = {
   zendesk: {
