@@ -283,7 +283,8 @@ export function createSession(dependencies: SessionDependencies): Session {
         cached = newer;
         return newer;
       }
-      return (await renew({ base: stored, reason: "requested", refused: stored.document?.accessToken, deadline })).token;
+      const refused = stored.document?.accessToken;
+      return (await renew({ base: stored, reason: "requested", refused, deadline })).token;
     },
     look: read,
   };
@@ -294,7 +295,5 @@ function nameOf(error: unknown): string {
 }
 
 function noTokenInTime(): RekeyError {
-  return new RekeyError("SecretsUnavailableError", "Another sandbox is renewing the access token and takes too long", {
-    retryAfterSeconds: 5,
-  });
+  return new RekeyError("SecretsUnavailableError", "Another sandbox renews for too long", { retryAfterSeconds: 5 });
 }

@@ -17,6 +17,8 @@ export interface GatewayOptions {
   readonly requireSignature?: boolean;
   /** Default 30. */
   readonly integrationTimeoutSeconds?: number;
+  /** Is asked first, and says whether it answers: for a page that stands beside the routes on this machine only. */
+  readonly aside?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
 
 /** A running gateway. */
@@ -52,6 +54,7 @@ const headerLimitBytes = 10_240;
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const handler = (request: IncomingMessage, response: ServerResponse) => {
+    if (options.aside?.(request, response) === true) return;
     const requestId = randomBytes(8).toString("base64url");
     answer(options, request, requestId)
       .catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { type SecretsEndpoint, startSecretsEndpoint } from "../secrets-endpoint/server.ts";
 import { type DeployedFunction, functionsOf, type GrantName, grantNames } from "./deployed.ts";
-import { type Gateway, startGateway } from "./gateway.ts";
+import { type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
 import { type Lambda, type LambdaOptions, type LocalFunction, startLambda } from "./lambda.ts";
 import { type Route, routesOf } from "./routes.ts";
 
@@ -66,6 +66,8 @@ export interface LocalSystemOptions {
   readonly applicationSecret?: object;
   readonly logLevel?: string;
   readonly requireSignature?: boolean;
+  /** Made when everything but the gateway runs; see the gateway's `aside`. */
+  readonly aside?: (context: PartContext) => NonNullable<GatewayOptions["aside"]>;
   readonly lambda?: Pick<LambdaOptions, "freezeIdle" | "retryDelaysMilliseconds" | "onLine">;
 }
 
@@ -133,6 +135,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
       routes,
       invoke: lambda.invoke,
       requireSignature: options.requireSignature ?? false,
+      ...(options.aside === undefined ? {} : { aside: options.aside(context) }),
       ...(options.ports?.gateway === undefined ? {} : { port: options.ports.gateway }),
     });
     opened.push(gateway.close);

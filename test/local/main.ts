@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { startTicketDesk, ticketDeskPart } from "../ticket-desk/desk.ts";
 import { sourcesOf } from "../ticket-desk/senders.ts";
 import { type LocalPlatform, type LocalSystem, startLocalSystem } from "./local-system.ts";
+import { createPage } from "./page/page.ts";
 import { freeOrAny } from "./ports.ts";
 import { workflowParts } from "./step-functions/part.ts";
 
@@ -75,6 +76,7 @@ async function run(): Promise<void> {
       }),
     ],
     webhookSources: { ...sourcesOf(desk), terminal: terminalSource },
+    aside: (context) => createPage(desk, context),
     bundleFolder: values.bundles,
     logLevel: values["log-level"],
     ports: {
@@ -93,6 +95,7 @@ async function run(): Promise<void> {
 function described({ url, lambda, secrets, platform, parts, secretIds }: LocalSystem, milliseconds: number): string {
   const places: [string, string][] = [
     ["HTTP API", url],
+    ["  a page to look at", `${url}/`],
     ["Lambda's Invoke API", lambda.url],
     ["Secrets Manager", secrets.url],
     ["  faults and counters", `${secrets.controlUrl}/counters`],

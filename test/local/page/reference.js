@@ -1,0 +1,1 @@
+globalThis.SwaggerUIBundle({ url: "/_local/openapi.json", dom_id: "#reference", validatorUrl: null });
