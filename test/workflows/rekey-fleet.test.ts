@@ -41,14 +41,15 @@ const timesDone = (lines: readonly ResultLine[]) => Object.fromEntries(lines.map
 
 describe("a fleet of 500", () => {
   test("keeps the pace and the quota, survives what goes wrong, and every device ends in one line", async () => {
-    const scale = 12;
+    // A minute lasts ten seconds: of each window 5 calls are left over, so this process may pause for half a second.
+    const scale = 6;
     const callsPerMinute = 95 * scale;
     await begin(60_000 / scale);
     const known = local.simulator.devices.many(490);
     const online = known.filter((_, at) => at % 20 === 7);
     for (const deviceId of online) {
       local.simulator.devices.goOnline(deviceId);
-      local.simulator.devices.goOffline(deviceId, 32_000);
+      local.simulator.devices.goOffline(deviceId, 58_000);
     }
     const unknown = Array.from({ length: 10 }, (_, at) => `unknown-${at}`);
     const all = known.flatMap((deviceId, at) => (at % 49 === 0 ? [deviceId, unknown[at / 49] ?? ""] : [deviceId]));
@@ -58,7 +59,7 @@ describe("a fleet of 500", () => {
       { kind: "code", operation: "refreshDeviceKey", code: "1010009", nth: 140 },
     );
     local.putObject("devices.csv", csvOf(all));
-    const input = { key: "devices.csv", callsPerMinute, timeout: 0, limitSeconds: 120 };
+    const input = { key: "devices.csv", callsPerMinute, timeout: 0, limitSeconds: 150 };
     const { status, output } = await local.over(await local.start("rekeyFleet", input, "five-hundred"));
     expect(status).toBe("SUCCEEDED");
     expect(JSON.parse(output ?? "")).toMatchObject({ finished: true, total: 500, done: 490, failed: 10, waiting: 0 });
@@ -83,7 +84,7 @@ describe("a fleet of 500", () => {
     console.log(`${Math.round(rate / scale)} calls a window of 100 allowed, ${callsAtMs.length} calls for 500 devices`);
     expect(rate).toBeGreaterThan(0.95 * callsPerMinute);
     expect(progressOf("five-hundred")).toMatchObject({ total: 500, done: 490, failed: 10, waiting: 0, finished: true });
-  }, 120_000);
+  }, 180_000);
 });
 
 describe("a run", () => {
