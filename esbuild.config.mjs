@@ -47,7 +47,8 @@ const functions = readdirSync(new URL("functions/", import.meta.url))
   .filter((file) => file.endsWith(".ts"))
   .map((file) => `functions/${file}`);
 
-const result = await build({
+/** How the deployed bundles are built; the gates on them build the same in memory. */
+export const options = {
   absWorkingDir: import.meta.dirname,
   entryPoints: functions,
   outdir: "dist",
@@ -64,10 +65,13 @@ const result = await build({
   metafile: true,
   plugins: [builtinsWithoutFace, environmentCredentials],
   logLevel: "warning",
-});
+};
 
-for (const [file, { bytes, entryPoint }] of Object.entries(result.metafile.outputs)) {
-  if (entryPoint !== undefined) process.stdout.write(`${file} ${Math.round(bytes / 1024)} kB\n`);
+if (import.meta.main) {
+  const { metafile } = await build(options);
+  for (const [file, { bytes, entryPoint }] of Object.entries(metafile.outputs)) {
+    if (entryPoint !== undefined) process.stdout.write(`${file} ${Math.round(bytes / 1024)} kB\n`);
+  }
 }
 
 writeDescriptions(`${import.meta.dirname}/dist`);
