@@ -27,7 +27,7 @@ export async function run(
 ): Promise<z.infer<typeof authenticateOutput>> {
   const { session } = platform;
   const token = renew ? await session.renew(deadline) : await session.current(deadline);
-  if (renew || includeToken) log.info("Access token handed out", { audit: true, caller, renew, includeToken });
+  if (renew || includeToken) log.audit("Access token handed out", { caller, renew, includeToken });
   return {
     expiresAt: isoTime(token.expiresAtMs),
     expiresIn: Math.max(0, Math.floor((token.expiresAtMs - clock.now()) / 1000)),

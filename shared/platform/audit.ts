@@ -25,8 +25,7 @@ export async function auditedRefresh(request: RefreshRequest, dependencies: Audi
   const { clock, log, caller } = dependencies;
   const startedAtMs = clock.elapsed();
   const audit = (outcome: string, fields: { platformCode?: string | undefined; replayed?: boolean }) =>
-    log.info("Device key refresh", {
-      audit: true,
+    log.audit("Device key refresh", {
       deviceId: request.deviceId,
       nodeId: request.nodeId,
       appId: request.appId,

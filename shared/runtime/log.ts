@@ -20,6 +20,8 @@ export interface Log {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
+  /** Who did what, with `audit: true`: written whatever the level, for it is kept for others than those who debug. */
+  audit(message: string, fields?: LogFields): void;
   /** A log that adds these fields to every line. */
   with(fields: LogFields): Log;
 }
@@ -38,16 +40,17 @@ export function writeLine(line: string): void {
 export function createLog(level: string, write: (line: string) => void = writeLine, bound: LogFields = {}): Log {
   const upper = level.toUpperCase();
   const threshold = isLevel(upper) ? severity[upper] : severity.INFO;
+  const line = (name: Level, message: string, fields?: LogFields) =>
+    write(JSON.stringify({ level: name, message, ...invocationFields.getStore(), ...bound, ...fields }));
   const at = (name: Level) => (message: string, fields?: LogFields) => {
-    if (severity[name] >= threshold) {
-      write(JSON.stringify({ level: name, message, ...invocationFields.getStore(), ...bound, ...fields }));
-    }
+    if (severity[name] >= threshold) line(name, message, fields);
   };
   return {
     debug: at("DEBUG"),
     info: at("INFO"),
     warn: at("WARN"),
     error: at("ERROR"),
+    audit: (message, fields) => line("INFO", message, { audit: true, ...fields }),
     with: (fields) => createLog(level, write, { ...bound, ...fields }),
   };
 }
