@@ -84,25 +84,11 @@ export function createPlatformCalls(clock: Clock, metrics: Metrics): PlatformCal
   return {
     login(credentials, timeoutMs) {
       metrics.count("Logins");
-      const exchange: Exchange = {
-        method: "POST",
-        path: "/iocm/app/sec/v1.1.0/login",
-        headers: { "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
-        body: new URLSearchParams({ appId: credentials.appId, secret: credentials.secret }).toString(),
-        timeoutMs,
-      };
-      return call(credentials, exchange, { schema: tokenReply, kind: "read" });
+      return call(credentials, loginExchange(credentials, timeoutMs), { schema: tokenReply, kind: "read" });
     },
     refreshToken(credentials, refreshToken, timeoutMs) {
       metrics.count("Logins");
-      const { appId, secret } = credentials;
-      const exchange: Exchange = {
-        method: "POST",
-        path: "/iocm/app/sec/v1.1.0/refreshToken",
-        headers: { "content-type": "application/json", accept: "application/json" },
-        body: JSON.stringify({ appId, secret, refreshToken }),
-        timeoutMs,
-      };
+      const exchange = refreshTokenExchange(credentials, refreshToken, timeoutMs);
       return call(credentials, exchange, { schema: tokenReply, kind: "read" });
     },
     async refreshDeviceKey(context, device, { nodeId, verifyCode, timeoutSeconds }) {
@@ -133,6 +119,26 @@ export function createPlatformCalls(clock: Clock, metrics: Metrics): PlatformCal
       return reply.deviceInfo;
     },
     probe: (credentials, deadline) => transportFor(credentials).probe(deadline),
+  };
+}
+
+function loginExchange({ appId, secret }: Credentials, timeoutMs: number): Exchange {
+  return {
+    method: "POST",
+    path: "/iocm/app/sec/v1.1.0/login",
+    headers: { "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
+    body: new URLSearchParams({ appId, secret }).toString(),
+    timeoutMs,
+  };
+}
+
+function refreshTokenExchange({ appId, secret }: Credentials, refreshToken: string, timeoutMs: number): Exchange {
+  return {
+    method: "POST",
+    path: "/iocm/app/sec/v1.1.0/refreshToken",
+    headers: { "content-type": "application/json", accept: "application/json" },
+    body: JSON.stringify({ appId, secret, refreshToken }),
+    timeoutMs,
   };
 }
 

@@ -69,7 +69,7 @@ export function openSession(
     log: createLog("INFO", (line) => lines.push(line)),
     metrics: createMetrics({ write: () => undefined, clock, stage: "test" }),
   });
-  return { ...session, lines };
+  return Object.assign(session, { lines });
 }
 
 /** A deadline on the clock of this machine. */
