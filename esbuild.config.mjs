@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { build } from "esbuild";
+import { writeBom } from "./bom.build.mjs";
 import { writeDescriptions } from "./openapi.build.mjs";
 
 /**
@@ -72,6 +73,7 @@ if (import.meta.main) {
   for (const [file, { bytes, entryPoint }] of Object.entries(metafile.outputs)) {
     if (entryPoint !== undefined) process.stdout.write(`${file} ${Math.round(bytes / 1024)} kB\n`);
   }
+  const folder = `${import.meta.dirname}/dist`;
+  writeDescriptions(folder);
+  writeBom(folder, metafile);
 }
-
-writeDescriptions(`${import.meta.dirname}/dist`);

@@ -42,7 +42,7 @@ export async function packageService(
   const directory = await mkdtemp(join(tmpdir(), "rekey-package-"));
   try {
     for (const name of await readdir(repository)) {
-      if (/^(functions|shared|serverless.*|package\.json|tsconfig\.json|esbuild.*|openapi.*)$/.test(name)) {
+      if (/^(functions|shared|serverless.*|package\.json|tsconfig\.json|esbuild.*|[a-z]+\.build\.mjs)$/.test(name)) {
         await cp(join(repository, name), join(directory, name), { recursive: true });
       }
     }
