@@ -34,6 +34,7 @@ try {
   const results = JSON.parse(readFileSync(report, "utf8"));
   passed += results.numPassedTests;
   failed += results.numFailedTests;
+  if (results.numPendingTests > 0) process.stdout.write(`\n${results.numPendingTests} tests LEFT OUT, see above why\n`);
   // A file that could not be loaded or prepared has no failed test to count.
   const broken = ({ status, assertionResults }) =>
     status === "failed" && !assertionResults.some((result) => result.status === "failed");

@@ -1,124 +1,144 @@
-import { createReadStream } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import type { Fault } from "../../platform-simulator/faults.ts";
+import { fileURLToPath } from "node:url";
+import * as z from "zod/mini";
 import type { PlatformSimulator } from "../../platform-simulator/simulator.ts";
 import type { TicketDesk } from "../../ticket-desk/desk.ts";
 import { deliver, senderOf } from "../../ticket-desk/senders.ts";
 import type { LocalPlatform, PartContext } from "../local-system.ts";
+import { offeredPresets, type PlatformState, viewOf, type Watched } from "./view.ts";
 
-const own = import.meta.dirname;
-const swagger = dirname(createRequire(import.meta.url).resolve("swagger-ui-dist/package.json"));
-const dist = join(own, "../../../dist");
+const here = (path: string) => new URL(path, import.meta.url);
+const installed = (path: string) => new URL(import.meta.resolve(path));
 
-const files: Readonly<Record<string, readonly [path: string, type: string]>> = {
-  "/": [join(own, "index.html"), "text/html; charset=utf-8"],
-  "/_local/live.js": [join(own, "live.js"), "text/javascript"],
-  "/_local/style.css": [join(own, "style.css"), "text/css"],
-  "/_local/reference": [join(own, "reference.html"), "text/html; charset=utf-8"],
-  "/_local/reference.js": [join(own, "reference.js"), "text/javascript"],
-  "/_local/swagger-ui-bundle.js": [join(swagger, "swagger-ui-bundle.js"), "text/javascript"],
-  "/_local/swagger-ui.css": [join(swagger, "swagger-ui.css"), "text/css"],
-  "/_local/openapi.json": [join(dist, "openapi.json"), "application/json"],
+/** Everything the page is made of; none of it comes from elsewhere. */
+const files: Readonly<Record<string, readonly [type: string, file: URL]>> = {
+  "/": ["text/html", here("./index.html")],
+  "/_local/page.js": ["text/javascript", here("./page.js")],
+  "/_local/page.css": ["text/css", here("./page.css")],
+  "/_local/openapi.json": ["application/json", here("../../../dist/openapi.json")],
+  "/_local/swagger-ui-bundle.js": ["text/javascript", installed("swagger-ui-dist/swagger-ui-bundle.js")],
+  "/_local/swagger-ui.css": ["text/css", installed("swagger-ui-dist/swagger-ui.css")],
 };
 
-/** What is the same for every action: everything of the page is ours, and nothing else may be in it. */
 const headers = {
   "cache-control": "no-store",
-  "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:",
+  "x-content-type-options": "nosniff",
+  // The reference's styles are partly inline, its icons are data.
+  "content-security-policy":
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
 };
 
-type Action = (input: Readonly<Record<string, unknown>>, apiUrl: string) => unknown;
+const action = z.discriminatedUnion("do", [
+  z.strictObject({ do: z.literal("device"), deviceId: z.string(), online: z.boolean() }),
+  z.strictObject({
+    do: z.literal("ticket"),
+    preset: z.enum(offeredPresets),
+    deviceId: z.string(),
+    imei: z.string().check(z.regex(/^\d{15}$/)),
+  }),
+  z.strictObject({ do: z.literal("platform"), state: z.enum(["works", "throttled", "cut"]) }),
+  z.strictObject({ do: z.literal("trouble"), kind: z.enum(["lostAnswer", "stranger"]) }),
+]);
+type Action = z.infer<typeof action>;
+
+/** Whether a platform can be looked into; one that somebody brings along need not be such. */
+function isSimulator(platform: LocalPlatform): platform is PlatformSimulator {
+  return "devices" in platform && "faults" in platform && "log" in platform;
+}
 
 /**
- * The page at `/` of the local HTTP API: the reference, what the local system is doing, and hands on it. It stands
- * beside the routes on this machine only and is no part of what is deployed.
+ * The page at `/` of the local HTTP API and what it asks for under `/_local/`; every other request is the gateway's. It
+ * stands on this machine only and is no part of what is deployed.
+ *
+ * @returns a function that answers the page's requests and says whether a request was one
  */
-export function createPage(desk: TicketDesk, context: PartContext) {
-  const actions = actionsOn(desk, context);
-  return (request: IncomingMessage, response: ServerResponse): boolean => {
-    const path = (request.url ?? "").split("?")[0] ?? "";
-    if (path !== "/" && !path.startsWith("/_local/")) return false;
+export function createPage(
+  desk: TicketDesk,
+  { platform, ...system }: PartContext,
+): (request: IncomingMessage, response: ServerResponse) => boolean {
+  const live = isSimulator(platform) ? createLive({ simulator: platform, desk, system }) : undefined;
+
+  async function answer(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const json = (status: number, body: object) =>
+      void response.writeHead(status, { ...headers, "content-type": "application/json" }).end(JSON.stringify(body));
     const file = request.method === "GET" && Object.hasOwn(files, path) ? files[path] : undefined;
     if (file !== undefined) {
-      response.writeHead(200, { ...headers, "content-type": file[1] });
-      createReadStream(file[0])
-        .on("error", () => response.end())
-        .pipe(response);
-      return true;
+      const content = await readFile(fileURLToPath(file[1]));
+      response.writeHead(200, { ...headers, "content-type": `${file[0]};charset=utf-8` }).end(content);
+      return;
     }
-    const name = path.slice("/_local/".length);
-    const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
-    // A page elsewhere in the same browser could send a form here; JSON it cannot send without being asked first.
-    const isOurs = request.method === "GET" || request.headers["content-type"] === "application/json";
-    if (action === undefined || !isOurs) {
-      json(response, 404, {});
-      return true;
-    }
-    void bodyOf(request)
-      .then((body) => action(body, `http://${request.headers.host}`))
-      .then((result) => json(response, 200, result ?? {}))
-      .catch((error: unknown) => json(response, 400, { error: String(error) }));
+    if (live === undefined) return json(404, { said: "This platform cannot be looked into." });
+    if (request.method === "GET" && path === "/_local/state") return json(200, live.view());
+    if (request.method !== "POST" || path !== "/_local/do") return json(404, { said: "There is nothing here." });
+    // Another site's page must not press these buttons; it cannot send this type without being asked first.
+    if (request.headers["content-type"] !== "application/json") return json(415, { said: "Not JSON." });
+    const wanted = action.safeParse(await jsonOf(request));
+    if (!wanted.success) return json(400, { said: z.prettifyError(wanted.error) });
+    return json(200, { said: await live.act(wanted.data, `http://127.0.0.1:${request.socket.localPort}`) });
+  }
+
+  return (request, response) => {
+    const [path = ""] = (request.url ?? "").split("?");
+    if (!path.startsWith("/_local/") && !(path === "/" && request.method === "GET")) return false;
+    answer(request, response, path).catch((error: unknown) => {
+      console.error(error);
+      response.destroy();
+    });
     return true;
   };
 }
 
-function actionsOn(desk: TicketDesk, context: PartContext): Readonly<Record<string, Action>> {
-  const { platform } = context;
-  if (!isSimulator(platform)) return {};
-  const { devices, faults } = platform;
-  let deliveries = 0;
+const troubles = {
+  stranger: "Another system logged in: the token that Rekey holds is dead.",
+  lostAnswer: "The next change will be done, but its answer will be lost.",
+} as const;
+const states: Readonly<Record<PlatformState, string>> = {
+  works: "The platform works.",
+  throttled: "The platform throttles every call.",
+  cut: "The platform is cut off.",
+};
+
+/** The live half: what is seen, and what the buttons do. */
+function createLive(watched: Watched) {
+  const { devices, faults, down, up, killToken } = watched.simulator;
+  let state: PlatformState = "works";
   return {
-    state: () => stateOf(platform, desk, context),
-    online: ({ deviceId }) => devices.goOnline(String(deviceId)),
-    offline: ({ deviceId }) => devices.goOffline(String(deviceId)),
-    ticket: async ({ deviceId }, apiUrl) => {
-      deliveries += 1;
-      const sender = senderOf("zendesk");
-      const imei = String(860_000_000_100_000 + deliveries);
-      const payload = sender.payload({ deviceId: String(deviceId), imei });
-      return deliver(apiUrl, sender, payload, `page-${Date.now()}-${deliveries}`);
+    view: () => viewOf(watched, state),
+    /** @returns what was done, in words */
+    act: async (wanted: Action, gatewayUrl: string): Promise<string> => {
+      switch (wanted.do) {
+        case "device":
+          if (devices.get(wanted.deviceId) === undefined) return "There is no such device.";
+          devices.set(wanted.deviceId, { status: wanted.online ? "ONLINE" : "OFFLINE" });
+          return `${wanted.deviceId} is ${wanted.online ? "online" : "offline"}.`;
+        case "ticket": {
+          const sender = senderOf(wanted.preset);
+          const { status, text, ms } = await deliver(gatewayUrl, sender, sender.payload(wanted), randomUUID());
+          return `${wanted.preset} was answered ${status} after ${ms} ms: ${text}`;
+        }
+        case "trouble":
+          if (wanted.kind === "stranger") killToken();
+          else faults.add({ kind: "cut", operation: "refreshDeviceKey", applied: true });
+          return troubles[wanted.kind];
+        case "platform":
+          faults.clear();
+          if (wanted.state === "throttled") faults.add({ kind: "code", code: "1010009", count: 0 });
+          await (wanted.state === "cut" ? down() : up());
+          state = wanted.state;
+          return states[state];
+      }
     },
-    throttle: () => faults.add(throttled),
-    cut: () => faults.add(cut),
-    stranger: () => platform.killToken(),
   };
 }
 
-const throttled: Fault = { kind: "code", code: "1010009", operation: "refreshDeviceKey" };
-const cut: Fault = { kind: "cut", operation: "refreshDeviceKey", applied: true };
-
-function isSimulator(platform: LocalPlatform): platform is PlatformSimulator {
-  return "application" in platform;
-}
-
-function stateOf({ devices, log, counters, application }: PlatformSimulator, desk: TicketDesk, context: PartContext) {
-  const { store } = context.secrets;
-  const versions = [...store.find(context.secretIds.sessionSecret).versions.values()];
-  const labelled = (label: string) => versions.find(({ labels }) => labels.has(label));
-  return {
-    devices: devices.all().map(({ deviceId, nodeId, status, activated, verifyCode, history }) => ({
-      ...{ deviceId, nodeId, status, activated, verifyCode: verifyCode ?? null, refreshes: history.length },
-    })),
-    notes: desk.notes.slice(-20).reverse(),
-    session: {
-      tokenEndsAt: application.tokenEndsAtMs === 0 ? null : new Date(application.tokenEndsAtMs).toISOString(),
-      lease: labelled("REKEY_LEASE")?.id ?? null,
-      logins: counters.requests.login + counters.requests.refreshToken,
-      storeCalls: context.secrets.counters.calls(),
-    },
-    calls: log.slice(-15).reverse(),
-  };
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {
+async function jsonOf(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
-  const text = Buffer.concat(chunks).toString("utf8");
-  return text === "" ? {} : JSON.parse(text);
-}
-
-function json(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { ...headers, "content-type": "application/json" }).end(JSON.stringify(body));
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  } catch {
+    return undefined;
+  }
 }

@@ -1,1 +1,0 @@
-globalThis.SwaggerUIBundle({ url: "/_local/openapi.json", dom_id: "#reference", validatorUrl: null });
