@@ -51,7 +51,8 @@ const leastRepeatMs = 1_000;
 /** Connections over TLS with verification always on, or plain ones to a loopback host. */
 export function createTransport(credentials: Credentials, clock: Clock, onSend: () => void): Transport {
   const { baseUrl, secureContext, serverName } = credentials;
-  const agent = new (secureContext === undefined ? http : https).Agent({ keepAlive: true, scheduling: "lifo" });
+  const Agent = secureContext === undefined ? http.Agent : https.Agent;
+  const agent = new Agent({ keepAlive: true, scheduling: "lifo" });
   const secure = {
     ...(secureContext === undefined ? {} : { secureContext }),
     ...(serverName === undefined ? {} : { servername: serverName }),
