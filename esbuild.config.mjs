@@ -111,6 +111,13 @@ const notCalled = [
   // text only.
   [/\/protocols\/json\/AwsJsonRpcProtocol\.js$/, () => awsJson],
   [/\/serde\/(date-utils|parse-utils|lazy-json)\.js$/, () => ""],
+  // Binary event streams. They are imported dynamically, which would keep all that they share with the rest apart.
+  [/\/event-streams\/index\.js$/, () => ""],
+  // The length of files and streams; what we send is text.
+  [
+    /\/util-body-length\/calculateBodyLength\.js$/,
+    () => "export const calculateBodyLength = (text) => Buffer.byteLength(text);",
+  ],
   // What is logged with a logger, which no client of ours has, and whether a command streams events, which none does.
   [/\/smithy-client\/schemaLogFilter\.js$/, () => "export const schemaLogFilter = () => undefined;"],
   [

@@ -6,6 +6,7 @@ import { auditedRefresh } from "../shared/platform/audit.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import { isoTime } from "../shared/runtime/clock.ts";
+import { readAhead } from "../shared/runtime/read-ahead.ts";
 import { createRuntime } from "../shared/runtime/runtime.ts";
 
 /** A device and what its key is to become. */
@@ -58,7 +59,8 @@ export async function run(
 
 const runtime = createRuntime();
 const { config, clock } = runtime;
-const platform = createPlatform({ ...runtime, ...config });
+const secrets = readAhead(runtime.secrets, [config.secretId, config.sessionSecretId], clock);
+const platform = createPlatform({ ...runtime, ...config, secrets });
 
 /** `PUT /devices/{deviceId}/key`, and invoked directly. */
 export const handler = createHandler(
