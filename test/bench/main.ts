@@ -9,7 +9,7 @@ import { markdownOf, type Run } from "./report.ts";
 const usage = `npm run bench -- [--rounds <number>] [--save]
 
 Measures the built refreshDeviceKey beside a handler that does nothing, one written by hand and a naive one: cold starts,
-warm calls, memory, and calls after a freeze. 15 rounds (the default) take about six minutes on two cores.
+warm calls, memory, and calls after a freeze. 15 rounds (the default) take three to six minutes on two cores.
 
 --save   writes test/bench/results/ (bench.json, bench.md, bench.svg)
 `;

@@ -55,11 +55,13 @@ type Found = Map<Contender, { coldMs: number; warmMs: number; residentBytes: num
 
 function keep(into: Record<Contender, Samples> | undefined, found: Found): void {
   for (const [contender, { coldMs, warmMs, residentBytes }] of found) {
-    into?.[contender].coldMs.push(coldMs);
-    into?.[contender].warmMs.push(warmMs);
+    into?.[contender].coldMs.push(toMicroseconds(coldMs));
+    into?.[contender].warmMs.push(toMicroseconds(warmMs));
     into?.[contender].residentBytes.push(residentBytes);
   }
 }
+
+const toMicroseconds = (milliseconds: number) => Math.round(milliseconds * 1000) / 1000;
 
 async function measureRound(stage: Stage): Promise<Found> {
   const running = new Map<Contender, Container>();
