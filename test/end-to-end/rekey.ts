@@ -34,7 +34,11 @@ export interface HttpAnswer {
 const repository = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 /** Starts it; every function may have 25 sandboxes, and the quota is out of the way unless a test sets one. */
-export async function startRekey(options: SimulatorOptions = {}, secret: Record<string, unknown> = {}): Promise<Rekey> {
+export async function startRekey(
+  options: SimulatorOptions = {},
+  secret: Record<string, unknown> = {},
+  environment: Record<string, string> = {},
+): Promise<Rekey> {
   const simulator = await startPlatformSimulator({ quota: { calls: 100_000, windowMs: 60_000 }, ...options });
   const deployed = await functionsOf(repository("serverless.yml"), repository("dist"));
   const names = ["authenticate", "refreshDeviceKey", "statusCheck"] as const;
@@ -44,6 +48,7 @@ export async function startRekey(options: SimulatorOptions = {}, secret: Record<
   const system = await startLocalSystem({
     platform: async () => ({ ...simulator, applicationSecret: () => simulator.applicationSecret(secret) }),
     functions,
+    environment,
     logLevel: "INFO",
   });
   return {

@@ -10,14 +10,17 @@ export interface Case {
   readonly what: string;
   /** Whether a token is there before; without one the request begins with a renewal. */
   readonly session: "empty" | "live";
-  /** Makes it go wrong, while or before the request runs. */
-  strike(rekey: Rekey, deviceId: string): Promise<void> | void;
+  /** Makes it go wrong, while or before the request runs. @param setClock sets the sandboxes' wall clock so far off */
+  strike(rekey: Rekey, deviceId: string, setClock: (milliseconds: number) => Promise<void>): Promise<void> | void;
+  /** Whether the sandboxes have a clock that can be set. */
+  readonly stepsClock?: boolean;
   /** Whether `npm test` tries it too; all others are tried by `npm run faults`. */
   readonly always?: boolean;
   /** Logins that the request and its repeat may lead to. */
   readonly logins: number;
 }
 
+const hourMs = 3_600_000;
 const renewalCalls = ["GetSecretValue", "UpdateSecretVersionStage", "PutSecretValue", "DescribeSecret"] as const;
 
 const store = (what: string, fault: StoreFault, changes: Partial<Case> = {}): Case => ({
@@ -132,14 +135,46 @@ export const cases: readonly Case[] = [
     ),
   ]),
   {
-    part: "sandbox frozen",
-    what: "for an hour: token over, connections gone",
-    session: "live",
-    logins: 1,
-    strike: ({ simulator }) => {
-      simulator.application.advance(3_600_000);
-      simulator.dropConnections();
+    ...{
+      part: "sandbox frozen",
+      what: "for an hour: token over, connections gone",
+      session: "live" as const,
+      logins: 1,
     },
-    always: true,
+    ...{ always: true, stepsClock: true },
+    strike: async (rekey, _, setClock) => {
+      const [sandbox] = rekey.lambda.sandboxes("refreshDeviceKey");
+      sandbox?.freeze();
+      await setClock(hourMs);
+      rekey.simulator.application.advance(hourMs);
+      rekey.simulator.dropConnections();
+      await delay(200);
+      sandbox?.thaw();
+    },
   },
+  ...[hourMs, -hourMs].flatMap((step): Case[] => {
+    const way = step > 0 ? "ahead" : "back";
+    return [
+      {
+        ...{ part: "clock", what: `set an hour ${way} between two requests`, session: "live", logins: 1 },
+        ...{ stepsClock: true, strike: (_rekey, _deviceId, setClock) => setClock(step) },
+      },
+      {
+        ...{ part: "clock", what: `set an hour ${way} during the login`, session: "empty", logins: 2 },
+        ...{ stepsClock: true, always: true },
+        strike: ({ simulator }, _, setClock) => {
+          simulator.faults.add({ kind: "latency", operation: "login", milliseconds: 600 });
+          void delay(400).then(() => setClock(step));
+        },
+      },
+      {
+        ...{ part: "clock", what: `set an hour ${way} during the change`, session: "live", logins: 1 },
+        stepsClock: true,
+        strike: ({ simulator }, deviceId, setClock) => {
+          simulator.faults.add({ kind: "latency", operation: "refreshDeviceKey", deviceId, milliseconds: 600 });
+          void delay(300).then(() => setClock(step));
+        },
+      },
+    ];
+  }),
 ];

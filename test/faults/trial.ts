@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { isErrorName } from "../../shared/errors.ts";
 import { errorOf, type Rekey, resultOf, startRekey } from "../end-to-end/rekey.ts";
 import type { Case } from "./cases.ts";
@@ -19,22 +22,33 @@ const invocationMs = 20_000;
 
 /** Tries one case on a system of its own, in processes of their own: the request, then its repeat with nothing wrong. */
 export async function tryCase(one: Case): Promise<Trial> {
-  const rekey = await startRekey({}, { codeKey });
+  const folder = await mkdtemp(join(tmpdir(), "rekey-faults-"));
+  const stepFile = join(folder, "step");
+  await writeFile(stepFile, "0");
+  const preload = new URL("stepped-clock.mjs", import.meta.url).href;
+  const stepped = { NODE_OPTIONS: `--import=${preload}`, REKEY_CLOCK_STEP_FILE: stepFile };
+  const rekey = await startRekey({}, { codeKey }, one.stepsClock === true ? stepped : {});
   try {
-    return await tryOn(rekey, one, "device-1");
+    return await tryOn(rekey, one, "device-1", (milliseconds) => writeFile(stepFile, String(milliseconds)));
   } finally {
     await rekey.close();
+    await rm(folder, { recursive: true });
   }
 }
 
 /** Tries one case on a running system. */
-export async function tryOn(rekey: Rekey, one: Case, deviceId: string): Promise<Trial> {
+export async function tryOn(
+  rekey: Rekey,
+  one: Case,
+  deviceId: string,
+  setClock: (milliseconds: number) => Promise<void> = async () => undefined,
+): Promise<Trial> {
   const { simulator, secrets } = rekey;
   const request = { deviceId, nodeId: `urn:imei:new-${deviceId}`, idempotencyKey: `fault ${deviceId}` };
   const oldNodeId = simulator.devices.set(deviceId).nodeId;
   if (one.session === "live") resultOf(await rekey.refresh({ deviceId: "device-9" }));
   const loginsBefore = logins(rekey);
-  await one.strike(rekey, deviceId);
+  await one.strike(rekey, deviceId, setClock);
   const startedAt = performance.now();
   const outcome = await rekey.refresh(request);
   const ms = Math.round(performance.now() - startedAt);
