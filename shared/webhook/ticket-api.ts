@@ -60,6 +60,14 @@ export interface TicketRequest {
   readonly body?: string;
 }
 
+/** What is searched for in a ticket's notes, and where. */
+interface Search {
+  /** Stands in the text of the note, and in no other. */
+  readonly reference: string;
+  /** Counted from 1. */
+  readonly page: number;
+}
+
 /** How one system's notes are read and written; webhooks.md lists where each fact is from. */
 interface System {
   readonly needs: readonly ("baseUrl" | "user" | "from" | "repository")[];
@@ -67,8 +75,10 @@ interface System {
   /** Whether only those who work on the ticket see the note; a note that others may see never holds the code. */
   readonly isInternal: (api: TicketApi) => boolean;
   readonly headers: (api: TicketApi) => Readonly<Record<string, string>>;
-  /** The latest notes of a ticket; their text is searched for our reference. */
-  readonly list: (id: string, api: TicketApi) => Omit<TicketRequest, "headers">;
+  /** Notes of a ticket, to be searched for our reference: the latest ones, or where a system lists the oldest first, a page of all. */
+  readonly list: (id: string, search: Search, api: TicketApi) => Omit<TicketRequest, "headers">;
+  /** Whether an answer to `list` says that there is a further page; absent: the first one is enough. */
+  readonly hasMore?: (answer: unknown) => boolean;
   readonly write: (id: string, note: string, api: TicketApi) => Omit<TicketRequest, "headers">;
   /** Whether an answer with status 200 says that it was refused; absent: never. */
   readonly refuses?: (answer: unknown) => boolean;
@@ -87,17 +97,24 @@ const json = (method: "POST" | "PUT" | "PATCH", path: string, body: object) => (
   body: JSON.stringify(body),
 });
 
+const pageSize = 100;
+// Jira Service Management's own size: a larger page might be cut short, and the next one would leave notes out.
+const requestPageSize = 50;
+
 const fresh = {
   needs: ["baseUrl"],
   isInternal: yes,
   headers: ({ token }) => basic(token, "X"),
-  list: (id) => get(`/api/v2/tickets/${id}/conversations`),
+  // Oldest first, thirty a page unless told otherwise, a hundred at most.
+  list: (id, { page }) => get(`/api/v2/tickets/${id}/conversations?per_page=${pageSize}&page=${page}`),
+  hasMore: (answer) => listOf(answer, "conversations").length === pageSize,
   // The body of a note is HTML here.
   write: (id, note) =>
     json("POST", `/api/v2/tickets/${id}/notes`, { body: note.replaceAll("\n", "<br>"), private: true }),
 } as const satisfies System;
 
-const listComments = "query ($id: String!) { issue(id: $id) { comments(last: 50) { nodes { body } } } }";
+const listComments =
+  "query ($id: String!, $reference: String!) { issue(id: $id) { comments(filter: { body: { contains: $reference } }, first: 1) { nodes { body } } } }";
 const createComment =
   "mutation ($id: String!, $body: String!) { commentCreate(input: { issueId: $id, body: $body }) { success } }";
 
@@ -105,6 +122,8 @@ const linearAnswer = z.object({
   data: z.object({ commentCreate: z.optional(z.object({ success: z.literal(true) })) }),
   errors: z.optional(z.undefined()),
 });
+
+const moreToCome = z.object({ isLastPage: z.literal(false) });
 
 const systems: Readonly<Record<TicketSystem, System>> = {
   zendesk: {
@@ -129,7 +148,11 @@ const systems: Readonly<Record<TicketSystem, System>> = {
     needs: ["baseUrl", "user"],
     isInternal: yes,
     headers: userAndToken,
-    list: (id) => get(`/rest/servicedeskapi/request/${id}/comment?public=false&limit=100`),
+    list: (id, { page }) =>
+      get(
+        `/rest/servicedeskapi/request/${id}/comment?public=false&start=${(page - 1) * requestPageSize}&limit=${requestPageSize}`,
+      ),
+    hasMore: (answer) => moreToCome.safeParse(answer).success,
     write: (id, body) => json("POST", `/rest/servicedeskapi/request/${id}/comment`, { body, public: false }),
   },
   freshdesk: fresh,
@@ -158,7 +181,10 @@ const systems: Readonly<Record<TicketSystem, System>> = {
     isInternal: no,
     // GitHub refuses a request without a User-Agent.
     headers: ({ token }) => ({ authorization: `Bearer ${token}`, "user-agent": "rekey" }),
-    list: (id, { repository = "" }) => get(`/repos/${repository}/issues/${id}/comments?per_page=100`),
+    // Oldest first, and nothing turns that round.
+    list: (id, { page }, { repository = "" }) =>
+      get(`/repos/${repository}/issues/${id}/comments?per_page=${pageSize}&page=${page}`),
+    hasMore: (answer) => listOf(answer).length === pageSize,
     write: (id, body, { repository = "" }) => json("POST", `/repos/${repository}/issues/${id}/comments`, { body }),
   },
   linear: {
@@ -166,7 +192,7 @@ const systems: Readonly<Record<TicketSystem, System>> = {
     baseUrl: "https://api.linear.app",
     isInternal: no,
     headers: ({ token }) => ({ authorization: token }),
-    list: (id) => json("POST", "/graphql", { query: listComments, variables: { id } }),
+    list: (id, { reference }) => json("POST", "/graphql", { query: listComments, variables: { id, reference } }),
     write: (id, body) => json("POST", "/graphql", { query: createComment, variables: { id, body } }),
     refuses: (answer) => !linearAnswer.safeParse(answer).success,
   },
@@ -182,11 +208,19 @@ export function mayHoldCode(api: TicketApi): boolean {
   return systems[api.system].isInternal(api);
 }
 
+/** The requests that a note on a ticket takes, and what their answers say. */
+export interface NoteRequests {
+  /** @param page counted from 1 */
+  list(reference: string, page: number): TicketRequest;
+  /** Whether an answer to `list` says that there is a further page to search. */
+  hasMore(answer: string): boolean;
+  write(note: string): TicketRequest;
+  /** Whether an answer with status 200 says that it was refused. */
+  refuses(answer: string): boolean;
+}
+
 /** The requests that a note on this ticket takes. @param ticketId as {@link isTicketId} has it */
-export function noteRequests(
-  api: TicketApi,
-  ticketId: string,
-): { list: TicketRequest; write(note: string): TicketRequest; refuses(answer: string): boolean } {
+export function noteRequests(api: TicketApi, ticketId: string): NoteRequests {
   const system = systems[api.system];
   const headers = { accept: "application/json", ...system.headers(api) };
   const complete = (request: Omit<TicketRequest, "headers">): TicketRequest => ({
@@ -194,7 +228,8 @@ export function noteRequests(
     headers: request.body === undefined ? headers : { ...headers, "content-type": "application/json" },
   });
   return {
-    list: complete(system.list(ticketId, api)),
+    list: (reference, page) => complete(system.list(ticketId, { reference, page }, api)),
+    hasMore: (answer) => system.hasMore?.(jsonOf(answer)) ?? false,
     write: (note) => complete(system.write(ticketId, note, api)),
     refuses: (answer) => system.refuses?.(jsonOf(answer)) ?? false,
   };
@@ -203,6 +238,13 @@ export function noteRequests(
 /** The address of the system, without a slash at its end. */
 export function baseUrlOf({ system, baseUrl }: TicketApi): string {
   return (baseUrl ?? systems[system].baseUrl ?? "").replace(/\/+$/, "");
+}
+
+/** The entries of a page: the answer itself, or what it holds under `key`; none in an answer of another shape. */
+function listOf(answer: unknown, key?: string): readonly unknown[] {
+  if (Array.isArray(answer)) return answer;
+  const held = key === undefined ? undefined : z.record(z.string(), z.unknown()).safeParse(answer).data?.[key];
+  return Array.isArray(held) ? held : [];
 }
 
 /** Jira's document format; one paragraph a line. */

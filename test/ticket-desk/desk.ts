@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Part } from "../local/local-system.ts";
 import { listen } from "../secrets-endpoint/listener.ts";
 import { type DeskNote, deskAccount, type NoteApi, noteApis } from "./note-apis.ts";
 
 /** What goes wrong with one of the next requests. */
 export interface DeskFault {
-  /** `status` refuses without doing; `cut` does what it was asked and closes the connection; `hang` never answers. */
-  readonly kind: "status" | "cut" | "hang";
+  /** `status` refuses without doing; `cut` does what it was asked and closes the connection; `hang` never answers; `slow` answers a second late. */
+  readonly kind: "status" | "cut" | "hang" | "slow";
   /** 500 when absent. */
   readonly status?: number;
   /** Only requests that write. */
@@ -23,6 +24,8 @@ export interface TicketDesk {
   requests(): number;
   /** Makes a ticket known; a note on another one is refused. */
   open(system: string, ticketId: string): void;
+  /** Writes a note as one of the people who work on the ticket would. */
+  say(system: string, ticketId: string, text: string): void;
   /** The notes of one ticket. */
   on(system: string, ticketId: string): readonly DeskNote[];
   fail(fault: DeskFault): void;
@@ -66,7 +69,7 @@ export async function startTicketDesk(port = 0): Promise<TicketDesk> {
     const { system } = api;
     if (!tickets.has(`${system} ${judged.ticketId}`)) return refuse(404, "No such ticket");
     const own = notes.filter((note) => note.system === system && note.ticketId === judged.ticketId);
-    if (judged.kind === "list") return { status: 200, body: api.listed(own), wrote: false };
+    if (judged.kind === "list") return { status: 200, body: api.listed(own, request), wrote: false };
     notes.push({ ...judged, system, atMs: Date.now() });
     const body = system === "linear" ? { data: { commentCreate: { success: true } } } : {};
     return { status: request.method === "POST" && system !== "linear" ? 201 : 200, body, wrote: true };
@@ -94,6 +97,7 @@ export async function startTicketDesk(port = 0): Promise<TicketDesk> {
     if (fault?.kind === "hang") return;
     if (fault?.kind === "status") return send(response, { status: fault.status ?? 500, body: { error: "Fault" } });
     const answer = answerOf(api, { method, path: `/${rest.join("/")}`, query: url.searchParams, headers, body });
+    if (fault?.kind === "slow") await delay(1_000);
     if (fault?.kind === "cut") response.socket?.destroy();
     else send(response, answer);
   }
@@ -104,6 +108,7 @@ export async function startTicketDesk(port = 0): Promise<TicketDesk> {
     notes,
     requests: () => requests,
     open: (system, ticketId) => void tickets.add(`${system} ${ticketId}`),
+    say: (system, ticketId, text) => void notes.push({ system, ticketId, text, internal: true, atMs: Date.now() }),
     on: (system, ticketId) => notes.filter((note) => note.system === system && note.ticketId === ticketId),
     fail: (fault) => void faults.push({ fault, left: fault.count ?? 1 }),
     close: server.down,

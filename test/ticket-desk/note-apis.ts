@@ -35,7 +35,8 @@ export interface NoteApi {
   readonly authorization?: string;
   readonly paths: readonly [method: string, path: RegExp][];
   judge(request: DeskRequest, ticketId: string): Judged;
-  listed(notes: readonly DeskNote[]): unknown;
+  /** The answer to a list: in the system's own order, and no more of it than the system gives at once. @param notes oldest first */
+  listed(notes: readonly DeskNote[], request: DeskRequest): unknown;
 }
 
 /** The account that every system of the desk knows. */
@@ -54,6 +55,14 @@ const written = (ticketId: string, text: unknown, internal: boolean): Judged =>
 const html = (text: unknown) =>
   typeof text === "string" && !/<(?!br>)/i.test(text) ? text.replaceAll("<br>", "\n") : undefined;
 
+/** A number of the query, within what the system takes. */
+const numberOf = ({ query }: DeskRequest, name: string, fallback: number, highest = Number.POSITIVE_INFINITY) =>
+  Math.min(/^\d+$/.test(query.get(name) ?? "") ? Number(query.get(name)) : fallback, highest);
+const paged = (notes: readonly DeskNote[], request: DeskRequest, size: number) => {
+  const perPage = numberOf(request, "per_page", size, 100);
+  return notes.slice((numberOf(request, "page", 1) - 1) * perPage).slice(0, perPage);
+};
+
 /** The texts of an Atlassian document; undefined when it is none. */
 function documentText(document: unknown): string | undefined {
   if (at(document, "type") !== "doc" || at(document, "version") !== 1) return undefined;
@@ -67,6 +76,12 @@ function documentText(document: unknown): string | undefined {
   return lines.includes(undefined) ? undefined : lines.join("\n");
 }
 
+const documentOf = (text: string) => ({
+  type: "doc",
+  version: 1,
+  content: text.split("\n").map((line) => ({ type: "paragraph", content: [{ type: "text", text: line }] })),
+});
+
 const fresh = (system: string): NoteApi => ({
   system,
   basic: `${deskAccount.token}:X`,
@@ -78,7 +93,10 @@ const fresh = (system: string): NoteApi => ({
     method === "GET"
       ? { kind: "list", ticketId }
       : written(ticketId, html(at(body, "body")), at(body, "private") === true),
-  listed: (notes) => notes.map(({ text, internal }, id) => ({ id, body_text: text, private: internal })),
+  listed: (notes, request) => {
+    const page = paged(notes, request, 30).map(({ text, internal }) => ({ body_text: text, private: internal }));
+    return system === "freshservice" ? { conversations: page, meta: { count: notes.length } } : page;
+  },
 });
 
 /** By the first segment of the base URL: `<desk>/zendesk`, `<desk>/jira`, ... */
@@ -96,7 +114,13 @@ export const noteApis: Readonly<Record<string, NoteApi>> = {
       const comment = at(body, "ticket", "comment");
       return written(ticketId, at(comment, "body"), at(comment, "public") === false);
     },
-    listed: (notes) => ({ comments: notes.map(({ text, internal }, id) => ({ id, body: text, public: !internal })) }),
+    listed: (notes, request) => {
+      const ordered = request.query.get("sort_order") === "desc" ? notes.toReversed() : notes;
+      return {
+        comments: paged(ordered, request, 100).map(({ text, internal }) => ({ body: text, public: !internal })),
+        count: notes.length,
+      };
+    },
   },
   jira: {
     system: "jira",
@@ -111,7 +135,12 @@ export const noteApis: Readonly<Record<string, NoteApi>> = {
       if (type !== undefined && (type !== "role" || typeof value !== "string")) return refused(400, "bad visibility");
       return written(ticketId, documentText(at(body, "body")), type === "role");
     },
-    listed: (notes) => ({ comments: notes.map(({ text }, id) => ({ id: String(id), body: text })) }),
+    listed: (notes, request) => {
+      const ordered = request.query.get("orderBy") === "-created" ? notes.toReversed() : notes;
+      const startAt = numberOf(request, "startAt", 0);
+      const page = ordered.slice(startAt).slice(0, numberOf(request, "maxResults", 100, 100));
+      return { startAt, total: notes.length, comments: page.map(({ text }) => ({ body: documentOf(text) })) };
+    },
   },
   "jira-service-management": {
     system: "jira-service-management",
@@ -125,7 +154,13 @@ export const noteApis: Readonly<Record<string, NoteApi>> = {
       if (keysOf(body) !== "body,public") return refused(400, "unknown fields");
       return written(ticketId, at(body, "body"), at(body, "public") === false);
     },
-    listed: (notes) => ({ values: notes.map(({ text, internal }, id) => ({ id, body: text, public: !internal })) }),
+    listed: (notes, request) => {
+      const asked = notes.filter(({ internal }) => request.query.get(internal ? "internal" : "public") !== "false");
+      const start = numberOf(request, "start", 0);
+      const page = asked.slice(start).slice(0, numberOf(request, "limit", 50, 50));
+      const values = page.map(({ text, internal }) => ({ body: text, public: !internal }));
+      return { size: page.length, start, isLastPage: start + page.length >= asked.length, values };
+    },
   },
   freshdesk: fresh("freshdesk"),
   freshservice: fresh("freshservice"),
@@ -141,7 +176,11 @@ export const noteApis: Readonly<Record<string, NoteApi>> = {
       const element = /^element_id=([0-9a-f]{32})\^element=work_notes/.exec(query.get("sysparm_query") ?? "")?.[1];
       return element === undefined ? refused(400, "bad query") : { kind: "list", ticketId: element };
     },
-    listed: (notes) => ({ result: notes.map(({ text }) => ({ value: text })) }),
+    listed: (notes, request) => {
+      const newestFirst = request.query.get("sysparm_query")?.includes("^ORDERBYDESCsys_created_on") === true;
+      const page = (newestFirst ? notes.toReversed() : notes).slice(0, numberOf(request, "sysparm_limit", 10_000));
+      return { result: page.map(({ text }) => ({ value: text })) };
+    },
   },
   pagerduty: {
     system: "pagerduty",
@@ -168,7 +207,7 @@ export const noteApis: Readonly<Record<string, NoteApi>> = {
       if (headers["user-agent"] === undefined) return refused(403, "no User-Agent");
       return method === "GET" ? { kind: "list", ticketId } : written(ticketId, at(body, "body"), false);
     },
-    listed: (notes) => notes.map(({ text }, id) => ({ id, body: text })),
+    listed: (notes, request) => paged(notes, request, 30).map(({ text }) => ({ body: text })),
   },
   linear: {
     system: "linear",
@@ -181,6 +220,13 @@ export const noteApis: Readonly<Record<string, NoteApi>> = {
       if (!query.includes("commentCreate")) return { kind: "list", ticketId };
       return written(ticketId, at(body, "variables", "body"), false);
     },
-    listed: (notes) => ({ data: { issue: { comments: { nodes: notes.map(({ text }) => ({ body: text })) } } } }),
+    listed: (notes, { body }) => {
+      const query = String(at(body, "query"));
+      const name = /comments\(filter: \{ body: \{ contains: \$(\w+) \} \}/.exec(query)?.[1];
+      const contained = name === undefined ? "" : String(at(body, "variables", name));
+      const found = notes.filter(({ text }) => text.includes(contained));
+      const page = found.slice(0, Number(/first: (\d+)/.exec(query)?.[1] ?? 50));
+      return { data: { issue: { comments: { nodes: page.map(({ text }) => ({ body: text })) } } } };
+    },
   },
 };

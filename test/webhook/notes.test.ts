@@ -18,6 +18,8 @@ const ticketIds: Readonly<Record<string, string>> = {
 };
 const apiOf = (system: string, changes: object = {}) => ticketApi.parse({ ...ticketApiOf(desk, system), ...changes });
 const within = (milliseconds: number) => deadlineIn(milliseconds, systemClock);
+/** Those that list the newest first: their latest hundred notes are searched. */
+const newestOnly: readonly string[] = ["zendesk", "jira", "servicenow"];
 let notes = 0;
 
 async function write(system: string, changes: object = {}, milliseconds = 5_000) {
@@ -48,6 +50,19 @@ describe.each([...ticketSystems])("on %s", (system) => {
       1,
       desk.on(system, note.ticketId).length,
     ]);
+  });
+
+  test("a note is found again among many, before and after it", async () => {
+    const { note, write: writeIt } = await write(system);
+    const others = () => {
+      for (let count = 0; count < 101; count += 1) desk.say(system, note.ticketId, `Something else ${count}`);
+    };
+    others();
+    desk.fail({ kind: "cut", writesOnly: true });
+    expect(await failure(writeIt())).toContain("is not answered");
+    if (!newestOnly.includes(system)) others();
+    expect(await writeIt()).toBe(false);
+    expect(desk.on(system, note.ticketId).filter(({ text }) => text.includes(note.operationId))).toHaveLength(1);
   });
 
   test("a token that is not its own, or a ticket that is not there, is a NoteFailedError", async () => {
