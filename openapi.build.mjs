@@ -305,6 +305,10 @@ export function jsonSchemas() {
         ...rekeyDevice.properties,
         limitSeconds: { type: "number", minimum: 0, default: 86_400 },
         ticket: { type: "object", description: "Made by ticketWebhook: which ticket is told" },
+        failure: {
+          type: "object",
+          description: "Made by ticketWebhook: why nothing is tried and the ticket only told",
+        },
       },
     },
     "rekeyFleet.input": {

@@ -8,7 +8,7 @@ import { type Clock, type Deadline, deadlineIn, isoTime } from "../shared/runtim
 import type { Metrics } from "../shared/runtime/metrics.ts";
 import { createRuntime } from "../shared/runtime/runtime.ts";
 import { createWorkflow, type Workflow } from "../shared/runtime/workflow.ts";
-import { type Order, readDelivery } from "../shared/webhook/delivery.ts";
+import { type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
 import { noteText, type Told } from "../shared/webhook/note.ts";
 import { writeNote } from "../shared/webhook/notes.ts";
 import { asSenderSees } from "../shared/webhook/presets.ts";
@@ -64,6 +64,8 @@ interface Delivery extends Omit<Invocation, "deadline"> {
   readonly deadline: Deadline;
 }
 
+type Faulty = Extract<Reading, { kind: "faulty" }>;
+
 const maxBodyBytes = 1024 * 1024;
 
 /**
@@ -92,9 +94,8 @@ export async function run(input: Input, invocation: Invocation, dependencies: De
     const log = invocation.log.with({ source: source.name, operationId });
     const delivery: Delivery = { ...invocation, source, deadline, log, caller: `webhook ${source.name}` };
     if (reading.kind === "order") return await carryOut(reading.order, delivery, dependencies);
-    const { error, order } = reading;
-    await tell(order, { ok: false, error: error.name, detail: error.message }, delivery, dependencies);
-    throw error;
+    await refuse(reading, delivery, dependencies);
+    throw reading.error;
   } catch (error) {
     if (!(error instanceof RekeyError)) throw error;
     const seen = asSenderSees(error, source.preset);
@@ -135,8 +136,28 @@ async function carryOut(order: Order, delivery: Delivery, dependencies: Dependen
   }
 }
 
-/** @returns false where there is no workflow, or it cannot be started now */
-async function handedOver(order: Order, delivery: Delivery, { workflow }: Dependencies): Promise<boolean> {
+/**
+ * Tells the ticket what it lacks: through the workflow, so that repeats at the same moment write one note, and a note
+ * that fails is written later.
+ */
+async function refuse({ order, error }: Faulty, delivery: Delivery, dependencies: Dependencies): Promise<void> {
+  if (ticketOf(order, delivery.source) === undefined) return;
+  // As Lambda tells a workflow of an error.
+  const failure = { Error: error.name, Cause: JSON.stringify({ errorMessage: error.message }) };
+  if (await handedOver(order, delivery, dependencies, failure)) return;
+  await tell(order, { ok: false, error: error.name, detail: error.message }, delivery, dependencies);
+}
+
+/**
+ * @param failure why nothing is to be tried, only told; under a name of its own, so that the operation can still be done
+ * @returns false where there is no workflow, or it cannot be started now
+ */
+async function handedOver(
+  order: Omit<Order, "device"> & Partial<Order>,
+  delivery: Delivery,
+  { workflow }: Dependencies,
+  failure?: { readonly Error: string; readonly Cause: string },
+): Promise<boolean> {
   const { source, log, deadline, requestId } = delivery;
   if (workflow === undefined) return false;
   const ticketId = ticketOf(order, source);
@@ -145,10 +166,11 @@ async function handedOver(order: Order, delivery: Delivery, { workflow }: Depend
     ...order.device,
     ...(source.limitSeconds === undefined ? {} : { limitSeconds: source.limitSeconds }),
     ...(ticketId === undefined ? {} : { ticket: { source: source.name, ticketId, operationId, requestId, requester } }),
+    ...(failure === undefined ? {} : { failure }),
   };
   try {
-    await workflow.start(operationId, input, deadline);
-    log.info("Delivery handed to the workflow", { deviceId: order.device.deviceId });
+    await workflow.start(failure === undefined ? operationId : `${operationId}-faulty`, input, deadline);
+    log.info("Delivery handed to the workflow", { deviceId: order.device?.deviceId });
     return true;
   } catch (error) {
     log.error("Workflow cannot be started", { error: error instanceof Error ? error.name : "unknown" });

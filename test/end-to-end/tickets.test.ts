@@ -161,13 +161,22 @@ describe("a note", () => {
     expect(stage.desk.requests()).toBe(before);
   });
 
-  test("tells a ticket that meets the condition and names no hardware what is missing", async () => {
+  test("tells a ticket that meets the condition and names no hardware what is missing, once", async () => {
+    const faulty = () => stage.desk.on("github", "7").filter(({ text }) => text.includes("nodeId is missing"));
     const sender = senderOf("github");
     const payload = sender.payload({ deviceId, imei: "none" });
-    const { status, text } = await deliver(stage.system.url, sender, payload, deviceId);
-    const { code: name, detail } = JSON.parse(text);
-    expect([status, name, detail]).toEqual([400, "InvalidInputError", expect.stringContaining("nodeId is missing")]);
-    expect(stage.desk.on("github", "7").at(-1)?.text).toContain("nodeId is missing");
+    // As far away as GitHub: all ten would have looked before the first has written.
+    stage.desk.fail({ kind: "slow", count: 10 });
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => deliver(stage.system.url, sender, payload, deviceId)),
+    );
+    for (const { status, text } of answers) {
+      const { code: name, detail } = JSON.parse(text);
+      expect([status, name, detail]).toEqual([400, "InvalidInputError", expect.stringContaining("nodeId is missing")]);
+    }
+    await expect.poll(faulty, { timeout: 10_000 }).toHaveLength(1);
+    await delay(1_500);
+    expect(faulty()).toHaveLength(1);
     expect(history()).toHaveLength(0);
   });
 });
@@ -284,6 +293,14 @@ describe("without a workflow", () => {
     expect([online.status, JSON.parse(online.text).code]).toEqual([503, "DeviceOnlineError"]);
   });
 
+  test("a ticket that names no hardware is told so within the answer", async () => {
+    const sender = senderOf("github");
+    const { status } = await deliver(alone.system.url, sender, sender.payload({ deviceId, imei: "none" }), deviceId);
+    expect([status, alone.desk.on("github", "7").at(-1)?.text]).toEqual([
+      ...[400, expect.stringContaining("nodeId is missing")],
+    ]);
+  });
+
   test.each([
     ["pagerduty", 4_500],
     ["linear", 4_500],
@@ -319,4 +336,13 @@ test.each([
   await settled(preset);
   stage.simulator.faults.clear();
   expect(notesOf(preset)).toHaveLength(1);
+});
+
+test("no code of all these tickets is in a log line or in a workflow's history", async () => {
+  const told = [...stage.simulator.devices.all()].flatMap((device) =>
+    device.history.map(({ verifyCode }) => verifyCode),
+  );
+  expect(told.length).toBeGreaterThan(10);
+  const kept = `${logs()}${JSON.stringify([...(stage.workflows?.executions.values() ?? [])])}`;
+  expect(told.filter((one) => kept.includes(one))).toEqual([]);
 });

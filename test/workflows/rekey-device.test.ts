@@ -134,6 +134,16 @@ describe("a ticket", () => {
   });
 });
 
+test("a ticket that is only told why nothing is tried costs no call, and the execution fails with the reason", async () => {
+  const before = local.simulator.counters.total;
+  const failure = { Error: "InvalidInputError", Cause: '{"errorMessage":"nodeId is missing"}' };
+  const { status, error, cause } = await run({ ticket, failure });
+  expect([status, error]).toEqual(["FAILED", "InvalidInputError"]);
+  expect(cause).toContain(traitsOf("InvalidInputError").advice);
+  expect(notes()).toMatchObject([{ outcome: { ok: false, error: "InvalidInputError", cause: failure.Cause } }]);
+  expect([local.simulator.counters.total, history()]).toEqual([before, []]);
+});
+
 describe("an input", () => {
   test.each([
     ["a misspelt field", { nodeID: "urn:imei:1" }],
