@@ -143,7 +143,7 @@ describe("a note", () => {
     const sender = senderOf("zendesk");
     const hostile = '=HYPERLINK("https://evil.example") <script>alert(1)</script> [x](http://evil) @everyone';
     const payload = Object.assign(sender.payload({ deviceId, imei }), {});
-    Object.assign(Reflect.get(payload, "detail"), { requester: { name: `${hostile}\n\n# Verification code: 0000` } });
+    Object.assign(Reflect.get(payload, "ticket"), { requester: `${hostile}\n\n# Verification code: 0000` });
     await deliver(stage.system.url, sender, payload, deviceId);
     await settled("zendesk");
     const [, , , , asked = ""] = notesOf("zendesk")[0]?.text.split("\n") ?? [];
@@ -154,7 +154,7 @@ describe("a note", () => {
   test("is written for a ticket only, wherever its id tries to lead", async () => {
     const sender = senderOf("zendesk");
     const payload = sender.payload({ deviceId, imei });
-    Object.assign(Reflect.get(payload, "detail"), { id: "../../../users/1" });
+    Object.assign(Reflect.get(payload, "ticket"), { id: "../../../users/1" });
     const before = stage.desk.requests();
     const { status, text } = await deliver(stage.system.url, sender, payload, deviceId);
     expect([status, JSON.parse(text).code]).toEqual([400, "InvalidInputError"]);
@@ -236,7 +236,66 @@ describe("a delivery", () => {
   test.each([
     ["that is a ping of GitHub", "github", { zen: "Keep it logically awesome." }, { "X-GitHub-Event": "ping" }],
     ["that does not meet the condition", "github", { action: "opened" }, {}],
-    ["that names no device", "zendesk", { detail: { id: "35436", custom_fields: [] } }, {}],
+    ["that names no device", "zendesk", { ticket: { id: "35436", device: "", imei: "" } }, {}],
+    // What our own note makes its system send: a sender that took it for an order would never come to an end.
+    [
+      "that tells Jira's comment",
+      "jira",
+      {
+        webhookEvent: "jira:issue_updated",
+        issue_event_type_name: "issue_commented",
+        issue: {
+          key: "FIELD-17",
+          fields: { status: { name: "Replaced" }, customfield_10010: "device-1", customfield_10011: "1" },
+        },
+        comment: { id: "10001", body: "Verification code: c0de" },
+      },
+      {},
+    ],
+    [
+      "that tells PagerDuty's note",
+      "pagerduty",
+      {
+        event: {
+          event_type: "incident.annotated",
+          data: { incident: { id: "Q02JTSNZWHSEKV" }, content: "Verification code: c0de", type: "incident_note" },
+        },
+      },
+      {},
+    ],
+    [
+      "that tells GitHub's comment",
+      "github",
+      {
+        action: "created",
+        issue: { number: 7, body: "Device: device-1\nNew IMEI: 860000000000001" },
+        comment: { id: 1 },
+      },
+      { "X-GitHub-Event": "issue_comment" },
+    ],
+    [
+      "that tells Linear's comment",
+      "linear",
+      {
+        action: "create",
+        type: "Comment",
+        data: { id: "1", body: "Device device-1 is re-keyed", issue: { id: "2" } },
+        webhookTimestamp: Date.now(),
+      },
+      {},
+    ],
+    [
+      "that tells Linear's issue with another title",
+      "linear",
+      {
+        action: "update",
+        type: "Issue",
+        data: { id: "1", description: "Device: device-1\nNew IMEI: 860000000000001", state: { name: "Replaced" } },
+        updatedFrom: { title: "Meter" },
+        webhookTimestamp: Date.now(),
+      },
+      {},
+    ],
   ])("%s is none of our business: 204", async (_, preset, payload, headers) => {
     const sender = senderOf(preset);
     const signed = (body: string, id: string) => ({ ...sender.headers(body, id), ...headers });

@@ -35,26 +35,22 @@ export const senders: Readonly<Record<string, Sender>> = {
       preset: "zendesk",
       secrets: [secret],
       fields: {
-        deviceId: "detail.custom_fields[id=4417].value",
-        nodeId: "detail.custom_fields[id=4418].value",
+        deviceId: "ticket.device",
+        nodeId: "ticket.imei",
         timeout: "3600",
-        ticketId: "detail.id",
-        requester: "detail.requester.name",
+        ticketId: "ticket.id",
+        requester: "ticket.requester",
       },
       imei: "urn",
     },
+    // Zendesk's own ticket events carry no custom fields: a trigger writes this, from {{ticket.ticket_field_4417}} etc.
     payload: ({ deviceId, imei }) => ({
-      account_id: 22129848,
-      type: "zen:event-type:ticket.custom_field_changed",
-      time: "2026-11-25T20:12:01Z",
-      detail: {
+      ticket: {
         id: "35436",
-        subject: "Meter replaced in Elm Street 4",
-        requester: { id: "8447388090494", name: "Ines" },
-        custom_fields: [
-          { id: 4417, value: deviceId },
-          { id: 4418, value: imei },
-        ],
+        title: "Meter replaced in Elm Street 4",
+        requester: "Ines",
+        device: deviceId,
+        imei,
       },
     }),
     headers: (body, deliveryId) => {
@@ -73,7 +69,7 @@ export const senders: Readonly<Record<string, Sender>> = {
     configuration: {
       preset: "jira",
       secrets: [secret],
-      when: 'webhookEvent = "jira:issue_updated" and issue.fields.status.name = "Replaced"',
+      when: 'webhookEvent = "jira:issue_updated" and changelog.items[field = "status"].toString = "Replaced"',
       fields: {
         deviceId: "issue.fields.customfield_10010",
         nodeId: "issue.fields.customfield_10011",
@@ -89,6 +85,7 @@ export const senders: Readonly<Record<string, Sender>> = {
         key: "FIELD-17",
         fields: { status: { name: "Replaced" }, customfield_10010: deviceId, customfield_10011: imei },
       },
+      changelog: { id: "10231", items: [{ field: "status", fromString: "Open", toString: "Replaced" }] },
     }),
     headers: (body, deliveryId) => ({
       "X-Hub-Signature": `sha256=${hmac(secret, body).digest("hex")}`,
@@ -163,6 +160,7 @@ export const senders: Readonly<Record<string, Sender>> = {
     configuration: {
       preset: "linear",
       secrets: [secret],
+      when: 'type = "Issue" and data.state.name = "Replaced" and $exists(updatedFrom.stateId)',
       fields: {
         deviceId: "$match(data.description, /Device: *(\\S+)/)[0].groups[0]",
         nodeId: "$match(data.description, /New IMEI: *(\\d{15})/)[0].groups[0]",
@@ -177,7 +175,9 @@ export const senders: Readonly<Record<string, Sender>> = {
         id: "539068e2-ae88-4d09-bd75-22eb4a59612f",
         title: "Meter dead",
         description: `Device: ${deviceId}\nNew IMEI: ${imei}`,
+        state: { id: "2e4a1d7c-8c55-4b0a-9f3a-5f1f0a3cbb10", name: "Replaced", type: "completed" },
       },
+      updatedFrom: { stateId: "61f8a7c2-1f1d-4a7f-8f5e-b6d0f0a4e1d2" },
       webhookTimestamp: Date.now(),
       webhookId: "000042e3-d123-4980-b49f-8e140eef9329",
     }),
