@@ -95,13 +95,14 @@ describe.each(Object.keys(senders))("a ticket of %s", (preset) => {
   });
 });
 
-describe("ten concurrent repeats", () => {
+describe.each(Object.keys(senders))("ten concurrent repeats of %s", (preset) => {
   test("leave one state and one note, and the code in no answer, log line or history", async () => {
-    const answers = await Promise.all(Array.from({ length: 10 }, () => send("zendesk")));
+    stage.desk.fail({ kind: "slow", count: 2 });
+    const answers = await Promise.all(Array.from({ length: 10 }, () => send(preset)));
     expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
-    await settled("zendesk");
+    await settled(preset);
     await delay(300);
-    expect(notesOf("zendesk")).toHaveLength(1);
+    expect(notesOf(preset)).toHaveLength(1);
     expect(new Set(history().map(({ verifyCode }) => verifyCode)).size).toBe(1);
     const events = [...(stage.workflows?.executions.values() ?? [])].map((one) => JSON.stringify(one));
     expect(events.join()).toContain(deviceId);
@@ -126,6 +127,14 @@ describe("a note", () => {
     await settled("jira");
     await delay(500);
     expect(notesOf("jira")).toHaveLength(1);
+  });
+
+  test("whose desk is silent, or asks for patience, is written when it speaks again", async () => {
+    stage.desk.fail({ kind: "status", status: 429 });
+    stage.desk.fail({ kind: "hang" });
+    await send("pagerduty");
+    await expect.poll(() => notesOf("pagerduty"), { timeout: 20_000 }).toHaveLength(1);
+    expect(history()).toHaveLength(1);
   });
 
   test("says why it did not work and what helps", async () => {
@@ -325,6 +334,16 @@ describe("a delivery", () => {
     expect([status, JSON.parse(text).code]).toEqual([404, "DeviceNotFoundError"]);
   });
 });
+
+test.each(["", "no JSON", "null", "[]", "7", '{"event":null}', '{"event":{"data":{"custom_fields":7}}}', "\u0000"])(
+  "PagerDuty sees no 4xx for the signed body %j",
+  async (body) => {
+    const { headers, source } = senderOf("pagerduty");
+    const url = `${stage.system.url}/webhooks/${source}`;
+    const response = await fetch(url, { method: "POST", headers: headers(body, deviceId), body });
+    expect([200, 202, 204]).toContain(response.status);
+  },
+);
 
 describe("without a workflow", () => {
   let alone: Stage;
