@@ -20,10 +20,9 @@ process.on("uncaughtException", (error) => die(error?.name ?? "Runtime.Unhandled
 // Whoever started this sandbox is gone.
 process.on("disconnect", () => process.exit(0));
 
-async function answer(handler, { event, context, timeoutMs }) {
-  // By the monotonic clock: that a test sets the wall clock must not take the invocation's time away.
-  const endMs = performance.now() + timeoutMs;
-  const getRemainingTimeInMillis = () => Math.max(0, Math.round(endMs - performance.now()));
+async function answer(handler, { event, context, deadlineMs }) {
+  // As Lambda's own runtime client tells it: by the wall clock, and below zero when that was set ahead.
+  const getRemainingTimeInMillis = () => deadlineMs - Date.now();
   try {
     const result = await handler(JSON.parse(event), { ...context, getRemainingTimeInMillis });
     process.send({ kind: "result", result: JSON.stringify(result === undefined ? null : result) });

@@ -121,7 +121,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       logStreamName: `local/[$LATEST]${child.pid}`,
     };
     const answer = next(child, timeoutSeconds * 1000);
-    child.send({ event: JSON.stringify(event ?? null), context, timeoutMs: timeoutSeconds * 1000 });
+    const deadlineMs = Date.now() + timeoutSeconds * 1000;
+    child.send({ event: JSON.stringify(event ?? null), context, deadlineMs });
     const message = await answer;
     busy = false;
     if (message === "timeout") {
