@@ -1,4 +1,4 @@
-import { createSecretKey, type KeyObject } from "node:crypto";
+import { createSecretKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
 import * as z from "zod/mini";
 import { RekeyError } from "../errors.ts";
@@ -103,6 +103,8 @@ function secureContextOf({ ca, clientCertificate, clientKey }: z.infer<typeof ap
     throw malformed("is malformed: clientCertificate and clientKey belong together");
   }
   try {
+    // OpenSSL passes over a CA that it cannot read, and would then trust nobody.
+    if (ca != null) new X509Certificate(ca);
     return createSecureContext({
       ...(ca == null ? {} : { ca }),
       ...(clientCertificate == null ? {} : { cert: clientCertificate }),

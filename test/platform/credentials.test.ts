@@ -1,0 +1,202 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { RekeyError } from "../../shared/errors.ts";
+import { createCredentialStore, parseCredentials } from "../../shared/platform/credentials.ts";
+import { type Clock, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
+import type { Secrets, SecretVersion } from "../../shared/runtime/secrets.ts";
+import { createCertificates } from "../platform-simulator/certificates.ts";
+
+const plain = { baseUrl: "http://127.0.0.1:8743", appId: "app", secret: "very secret" };
+const parse = (changes: object) => parseCredentials(JSON.stringify({ ...plain, ...changes }), "v1");
+const messageOf = (text: string): string => {
+  try {
+    parseCredentials(text, "v1");
+  } catch (error) {
+    if (error instanceof RekeyError && error.name === "ConfigurationError") return error.message;
+    throw error;
+  }
+  return "ok";
+};
+const key32 = Buffer.alloc(32, 1).toString("base64");
+
+test("what the secret leaves out has its default", () => {
+  expect(parse({})).toMatchObject({
+    ...{ versionId: "v1", appId: "app", secret: "very secret", appKeyHeader: "app_key" },
+    ...{ secureContext: undefined, serverName: undefined, codeKey: undefined },
+  });
+  expect(parse({ serverName: null, appKeyHeader: null, codeKey: null, ca: null })).toMatchObject({
+    appKeyHeader: "app_key",
+  });
+});
+
+test("what it holds is taken over", () => {
+  const read = parse({ serverName: "iot.example.com", appKeyHeader: "x-app-key", codeKey: key32 });
+  expect(read).toMatchObject({ serverName: "iot.example.com", appKeyHeader: "x-app-key" });
+  expect(read.codeKey?.export()).toEqual(Buffer.alloc(32, 1));
+  expect(parse({ baseUrl: "https://iot.example.com" }).secureContext).toBeDefined();
+});
+
+test.each([
+  "https://10.1.2.3:8743",
+  "https://iot.example.com/proxy/",
+  "http://localhost:1",
+  "http://127.9.9.9",
+  "http://[::1]:1",
+])("the baseUrl %s is taken", (baseUrl) => {
+  expect(messageOf(JSON.stringify({ ...plain, baseUrl }))).toBe("ok");
+});
+
+test.each([
+  "iot.example.com",
+  "ftp://iot.example.com",
+  "http://iot.example.com",
+  "http://127.0.0.1.example.com",
+  "http://example.com/127.0.0.1",
+  "http://localhost.example.com",
+  "https://user@iot.example.com",
+  "https://user:pass@iot.example.com",
+  "https://:pass@iot.example.com",
+  "https://iot.example.com/?a=b",
+  "https://iot.example.com/#a",
+])("the baseUrl %s is refused", (baseUrl) => {
+  expect(messageOf(JSON.stringify({ ...plain, baseUrl }))).toBe("The application secret is malformed: baseUrl");
+});
+
+test.each<[string, unknown]>([
+  ["appId", ""],
+  ["appId", "a".repeat(257)],
+  ["appId", "a\r\nx-injected: 1"],
+  ["appId", undefined],
+  ["secret", ""],
+  ["secret", "s".repeat(257)],
+  ["secret", 5],
+  ["serverName", ""],
+  ["appKeyHeader", "a b"],
+  ["appKeyHeader", "a\r\nb"],
+  ["appKeyHeader", ""],
+  ["appKeyHeader", "x".repeat(65)],
+  ["codeKey", Buffer.alloc(31).toString("base64")],
+  ["codeKey", 5],
+  ["ca", ""],
+])("%s may not be %j, and the error names the field alone", (field, value) => {
+  expect(messageOf(JSON.stringify({ ...plain, [field]: value }))).toBe(`The application secret is malformed: ${field}`);
+});
+
+test("every wrong field is named once", () => {
+  expect(messageOf("{}")).toBe("The application secret is malformed: baseUrl, appId, secret");
+});
+
+test.each(["", "not json", "[]", "null", '"text"', "5"])("%j is no JSON object", (text) => {
+  expect(messageOf(text)).toBe("The application secret is not a JSON object");
+});
+
+describe("certificates", async () => {
+  const [one, another] = await Promise.all([createCertificates(), createCertificates()]);
+  const https = { baseUrl: "https://127.0.0.1:1" };
+  const together = "The application secret is malformed: clientCertificate and clientKey belong together";
+  const noPem =
+    "The application secret is malformed: ca, clientCertificate or clientKey is not PEM, or key and certificate do not match";
+
+  test.each<[string, object, string]>([
+    ["a pair", { clientCertificate: one.client.certificate, clientKey: one.client.key }, "ok"],
+    ["a CA alone", { ca: one.ca }, "ok"],
+    ["a certificate without its key", { clientCertificate: one.client.certificate }, together],
+    ["a key without its certificate", { clientKey: one.client.key }, together],
+    ["another's key", { clientCertificate: one.client.certificate, clientKey: another.client.key }, noPem],
+    ["a CA that is no PEM", { ca: "-----BEGIN very secret" }, noPem],
+    ["a key that is no PEM", { clientCertificate: one.client.certificate, clientKey: "very secret" }, noPem],
+  ])("%s", (_, changes, message) => {
+    expect(messageOf(JSON.stringify({ ...plain, ...https, ...changes }))).toBe(message);
+  });
+});
+
+test("whatever the secret's text, the answer is credentials or a ConfigurationError that quotes nothing of it", () => {
+  const part = fc.oneof(fc.string({ unit: "binary" }), fc.constant(null), fc.integer(), fc.constant("hidden-value"));
+  const secret = fc.record(
+    { baseUrl: part, appId: part, secret: part, ca: part, clientCertificate: part, clientKey: part, codeKey: part },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string({ unit: "binary" }),
+        fc.json(),
+        secret.map((one) => JSON.stringify(one)),
+      ),
+      (text) => {
+        expect(messageOf(text)).not.toContain("hidden-value");
+      },
+    ),
+  );
+});
+
+describe("the store", () => {
+  function open(versions: (SecretVersion | undefined | Error)[]) {
+    const hands = { nowMs: 1_000_000 };
+    const clock: Clock = { ...systemClock, now: () => hands.nowMs };
+    let reads = 0;
+    const notCalled = () => Promise.reject(new Error("not called"));
+    const secrets: Secrets = {
+      read: async () => {
+        const next = versions[Math.min(reads, versions.length - 1)];
+        reads += 1;
+        if (next instanceof Error) throw next;
+        return next;
+      },
+      ...{ write: notCalled, moveLabel: notCalled, holderOf: notCalled },
+    };
+    return { hands, store: createCredentialStore(secrets, "id", clock), reads: () => reads };
+  }
+  const version = (versionId: string, changes: object = {}) => ({
+    versionId,
+    text: JSON.stringify({ ...plain, ...changes }),
+  });
+  const deadline = deadlineIn(60_000, systemClock);
+
+  test("reads once for all who ask at once, and keeps what it read for ever where no age is given", async () => {
+    const { store, hands, reads } = open([version("v1")]);
+    const [one, other] = await Promise.all([store.get(deadline), store.get(deadline)]);
+    hands.nowMs += 10 ** 12;
+    expect(await store.get(deadline)).toBe(one);
+    expect(other).toBe(one);
+    expect(reads()).toBe(1);
+  });
+
+  test.each([
+    [0, 1],
+    [999, 1],
+    [1_000, 2],
+    [-1, 2],
+  ])("asked for what is no older than a second, %d ms later, it has read %d times", async (laterMs, times) => {
+    const { store, hands, reads } = open([version("v1")]);
+    await store.get(deadline);
+    hands.nowMs += laterMs;
+    await store.get(deadline, 1_000);
+    expect(reads()).toBe(times);
+  });
+
+  test("hands out the same object while the version is the same, so that its connections live on", async () => {
+    const { store, hands } = open([version("v1"), version("v1"), version("v2", { secret: "new" })]);
+    const first = await store.get(deadline);
+    hands.nowMs += 10;
+    expect(await store.get(deadline, 1)).toBe(first);
+    hands.nowMs += 10;
+    expect(await store.get(deadline, 1)).toMatchObject({ versionId: "v2", secret: "new" });
+  });
+
+  test("keeps what it had when a later read fails, and recovers from a first one that failed", async () => {
+    const { store, hands } = open([new TypeError("Down"), version("v1"), new TypeError("Down")]);
+    await expect(store.get(deadline)).rejects.toThrow("Down");
+    const first = await store.get(deadline);
+    hands.nowMs += 10;
+    await expect(store.get(deadline, 1)).rejects.toThrow("Down");
+    expect(await store.get(deadline)).toBe(first);
+  });
+
+  test("says so when there is no secret", async () => {
+    await expect(open([undefined]).store.get(deadline)).rejects.toMatchObject({
+      name: "ConfigurationError",
+      message: "The application secret is missing or has no value",
+    });
+  });
+});
