@@ -1,0 +1,171 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { RekeyError } from "../../shared/errors.ts";
+import { platformError } from "../../shared/platform/error-table.ts";
+import { errorRows } from "../platform-simulator/rules.ts";
+import { type RawPlatform, reply, startRawPlatform } from "./raw-platform.ts";
+
+let platform: RawPlatform;
+afterEach(() => platform.close());
+
+const answering = async (body: unknown, status = 200, secret: Record<string, unknown> = {}) => {
+  platform = await startRawPlatform((socket) => void socket.write(reply(body, status)), secret);
+};
+const context = () => ({ credentials: platform.credentials, accessToken: "the-token", timeoutMs: 2_000 });
+
+/** The request as it came over the wire: its first line, its headers by name, its body. */
+function sent(): { line: string; headers: Record<string, string>; body: string } {
+  const [head = "", body = ""] = platform.requests.at(-1)?.split("\r\n\r\n") ?? [];
+  const [line = "", ...rest] = head.split("\r\n");
+  const headers = rest.map((one) => [one.slice(0, one.indexOf(":")).toLowerCase(), one.slice(one.indexOf(":") + 2)]);
+  return { line, headers: Object.fromEntries(headers), body };
+}
+
+const token = { accessToken: "t", expiresIn: 3600, refreshToken: "r", scope: "default", tokenType: "bearer" };
+
+test("a login is a form without token and app_key, each part percent-encoded", async () => {
+  await answering(token, 200, { appId: "a&b", secret: "s&c=%+ ü" });
+  expect(await platform.calls.login(platform.credentials, 2_000)).toEqual({
+    accessToken: "t",
+    expiresIn: 3600,
+    refreshToken: "r",
+  });
+  const { line, headers, body } = sent();
+  expect(line).toBe("POST /iocm/app/sec/v1.1.0/login HTTP/1.1");
+  expect(headers).toMatchObject({ "content-type": "application/x-www-form-urlencoded", accept: "application/json" });
+  expect(Object.keys(headers)).not.toContain("authorization");
+  expect(Object.keys(headers)).not.toContain("app_key");
+  expect(body).toBe("appId=a%26b&secret=s%26c%3D%25%2B+%C3%BC");
+});
+
+test("a renewal is JSON with the three documented fields", async () => {
+  await answering(token);
+  await platform.calls.refreshToken(platform.credentials, "old", 2_000);
+  const { line, headers, body } = sent();
+  expect(line).toBe("POST /iocm/app/sec/v1.1.0/refreshToken HTTP/1.1");
+  expect(headers).toMatchObject({ "content-type": "application/json", accept: "application/json" });
+  expect(Object.keys(headers)).not.toContain("authorization");
+  expect(JSON.parse(body)).toEqual({ appId: "app", secret: "s", refreshToken: "old" });
+});
+
+describe("a refresh of a device key", () => {
+  const path = "/iocm/app/reg/v1.1.0/deviceCredentials";
+
+  test("carries the application, the token and nothing but what is wanted", async () => {
+    await answering({ verifyCode: "c", timeout: 60, more: "fields" });
+    const change = { nodeId: "n", verifyCode: "c", timeoutSeconds: 60 };
+    const answer = await platform.calls.refreshDeviceKey(context(), { deviceId: "d 1", appId: "other&app" }, change);
+    expect(answer).toEqual({ verifyCode: "c", timeoutSeconds: 60 });
+    const { line, headers, body } = sent();
+    expect(line).toBe(`PUT ${path}/d%201?appId=other%26app HTTP/1.1`);
+    expect(headers).toMatchObject({
+      ...{ app_key: "app", authorization: "Bearer the-token" },
+      ...{ "content-type": "application/json", accept: "application/json" },
+    });
+    expect(JSON.parse(body)).toEqual({ nodeId: "n", verifyCode: "c", timeout: 60 });
+  });
+
+  test("without any wish is an empty object, and an absent or null timeout is not made up", async () => {
+    await answering({ verifyCode: "c", timeout: null });
+    expect(await platform.calls.refreshDeviceKey(context(), { deviceId: "d" }, {})).toEqual({
+      verifyCode: "c",
+      timeoutSeconds: undefined,
+    });
+    expect(sent()).toMatchObject({ line: `PUT ${path}/d HTTP/1.1`, body: "{}" });
+  });
+
+  test("names the application in another header where the secret says so", async () => {
+    await answering({ verifyCode: "c" }, 200, { appKeyHeader: "x-app-key" });
+    await platform.calls.refreshDeviceKey(context(), { deviceId: "d" }, {});
+    expect(sent().headers).toMatchObject({ "x-app-key": "app" });
+    expect(Object.keys(sent().headers)).not.toContain("app_key");
+  });
+});
+
+test.each([".", ".."])(
+  "the device id %j, which would lead elsewhere, is refused and nothing sent",
+  async (deviceId) => {
+    await answering({ verifyCode: "c" });
+    await expect(async () => platform.calls.refreshDeviceKey(context(), { deviceId }, {})).rejects.toMatchObject({
+      name: "InvalidInputError",
+    });
+    expect(platform.requests).toEqual([]);
+  },
+);
+
+test.each(["a/../b", "a/b", "a?b", "a#b", "%2e%2e", "ä"])("the device id %j stays in its segment", async (deviceId) => {
+  await answering({ activated: true });
+  await platform.calls.activationStatus(context(), { deviceId });
+  const path = sent().line.split(" ")[1] ?? "";
+  expect(path).toBe(`/iocm/app/reg/v1.1.0/deviceCredentials/${encodeURIComponent(deviceId)}`);
+  expect(new URL(path, "http://h").pathname).toBe(path);
+});
+
+test("the reads go out without a body, and bring what we know of a device", async () => {
+  await answering({ activated: "true", name: "Lamp", deviceInfo: { nodeId: "n", name: null, status: "ASLEEP", x: 1 } });
+  expect(await platform.calls.activationStatus(context(), { deviceId: "d" })).toEqual({
+    activated: true,
+    name: "Lamp",
+  });
+  expect(sent()).toMatchObject({ line: "GET /iocm/app/reg/v1.1.0/deviceCredentials/d HTTP/1.1", body: "" });
+  const info = await platform.calls.deviceInfo(context(), { deviceId: "d", appId: "o" });
+  expect(info).toEqual({ nodeId: "n", name: null, status: "ASLEEP" });
+  expect(sent()).toMatchObject({ line: "GET /iocm/app/dm/v1.4.0/devices/d?appId=o HTTP/1.1", body: "" });
+});
+
+// What an answer of this status and body comes to, for a read and for a change: name and whether it may be repeated.
+test.each<[number, unknown, string, boolean, string, boolean]>([
+  [403, { error_code: "777" }, "PlatformReplyError", false, "PlatformReplyError", false],
+  [500, { error_code: "777" }, "PlatformReplyError", true, "OutcomeUnknownError", true],
+  [200, { error_code: "777" }, "PlatformReplyError", true, "PlatformReplyError", true],
+  [404, "<html>", "PlatformReplyError", true, "OutcomeUnknownError", true],
+  [500, "<html>", "PlatformUnavailableError", true, "OutcomeUnknownError", true],
+  [503, "", "PlatformUnavailableError", true, "OutcomeUnknownError", true],
+  [200, "", "PlatformReplyError", true, "OutcomeUnknownError", true],
+  [200, { error_code: 50252 }, "PlatformUnavailableError", true, "PlatformUnavailableError", true],
+  [200, { error_code: "x".repeat(33) }, "PlatformReplyError", true, "OutcomeUnknownError", true],
+])("HTTP %d with %j is %s for a read", async (status, body, read, readAgain, change, changeAgain) => {
+  await answering(body, status);
+  const errorOf = (call: Promise<unknown>) =>
+    call.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  const atRead = await errorOf(platform.calls.activationStatus(context(), { deviceId: "d" }));
+  expect(atRead).toMatchObject({ name: read, retryable: readAgain });
+  const atChange = await errorOf(platform.calls.refreshDeviceKey(context(), { deviceId: "d" }, {}));
+  expect(atChange).toMatchObject({ name: change, retryable: changeAgain });
+});
+
+test.each(Object.keys(errorRows))("the platform's code %s is an error that carries it", async (code) => {
+  await answering({ error_code: code, error_desc: "x" }, 400);
+  const error = platformError(code);
+  expect(error).toBeInstanceOf(RekeyError);
+  expect(error?.platformCode).toBe(code);
+  await expect(platform.calls.activationStatus(context(), { deviceId: "d" })).rejects.toMatchObject({
+    name: error?.name,
+    platformCode: code,
+    retryAfterSeconds: code === "1010009" ? 60 : code === "50252" ? 10 : undefined,
+  });
+});
+
+test("a code of no page, and one that every object inherits, are none", async () => {
+  await answering({});
+  for (const code of ["1", "", "constructor", "toString", "__proto__"]) expect(platformError(code)).toBeUndefined();
+});
+
+test("100203 is the caller's only when the caller named an application", async () => {
+  await answering({ error_code: "100203" }, 403);
+  const device = { deviceId: "d" };
+  await expect(platform.calls.deviceInfo(context(), device)).rejects.toMatchObject({ name: "ConfigurationError" });
+  await expect(platform.calls.deviceInfo(context(), { ...device, appId: "a" })).rejects.toMatchObject({
+    name: "ApplicationNotAuthorizedError",
+  });
+});
+
+test("other credentials get other connections, the same ones keep theirs", async () => {
+  await answering({ activated: true });
+  for (const credentials of [platform.credentials, platform.credentials, { ...platform.credentials }]) {
+    await platform.calls.activationStatus({ ...context(), credentials }, { deviceId: "d" });
+  }
+  expect(platform.connections()).toBe(2);
+});
