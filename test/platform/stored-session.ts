@@ -49,20 +49,24 @@ export async function startStore(): Promise<SecretsEndpoint> {
   return startSecretsEndpoint({ secrets: { [secretId]: null } });
 }
 
+/** The real SDK client, for a store on loopback. */
+export function clientOf(store: SecretsEndpoint): SecretsManagerClient {
+  return new SecretsManagerClient({
+    endpoint: store.url,
+    region: "eu-central-1",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+}
+
 /** One sandbox's session over the real SDK client, and what it logged. */
 export function openSession(
   store: SecretsEndpoint,
   logins: Pick<Logins, "logIn">,
   clock: Clock = systemClock,
 ): Session & { readonly lines: string[] } {
-  const client = new SecretsManagerClient({
-    endpoint: store.url,
-    region: "eu-central-1",
-    credentials: { accessKeyId: "local", secretAccessKey: "local" },
-  });
   const lines: string[] = [];
   const session = createSession({
-    secrets: createSecrets(client),
+    secrets: createSecrets(clientOf(store)),
     secretId,
     logIn: logins.logIn,
     clock,
