@@ -1,6 +1,16 @@
 import { writeFile } from "node:fs/promises";
 import { startRekey } from "../end-to-end/rekey.ts";
 import { type Case, cases } from "./cases.ts";
+import {
+  type CrowdCase,
+  type CrowdTrial,
+  crowdCases,
+  type Misfortune,
+  misfortunes,
+  stepsOf,
+  tryCrowd,
+} from "./crowd.ts";
+import { cutAtEveryByte } from "./every-byte.ts";
 import { type Trial, tryCase, tryOn } from "./trial.ts";
 
 // `npm run faults`: tries everything and writes MATRIX.md beside this file. Ends with 1 when anything is wrong.
@@ -13,6 +23,13 @@ for (const one of cases) {
   );
 }
 const bytes = await everyByte();
+const cuts = [await cutAtEveryByte("login"), await cutAtEveryByte("deviceInfo")];
+const everything = Object.keys(misfortunes).filter((one): one is Misfortune => one in misfortunes);
+const killings: readonly Misfortune[] = ["killed before", "killed after"];
+const crowds = {
+  killed: await tryAll(crowdCases("killed", everything)),
+  empty: await tryAll(crowdCases("empty", killings)),
+};
 const rows = trials.map(
   ({ part, what, answer, wrong, logins }) =>
     `| ${part} | ${what} | ${answer} | ${logins} | ${wrong.length === 0 ? "yes" : wrong.join(", ")} |`,
@@ -30,12 +47,34 @@ than that needs.
 |---|---|---|---|---|
 ${rows.join("\n")}
 | platform | connection cut after each byte of the answer to a change (${bytes.count} of them), done or not | ${bytes.answers} | ${bytes.logins} | ${bytes.wrong.length === 0 ? "yes" : bytes.wrong.join(", ")} |
+${cuts
+  .map(
+    ({ operation, cuts, answers, logins, wrong }) =>
+      `| platform | connection cut after each byte of the answer to ${operation} (${cuts} of them) | ${answers.join(", ")} | ${logins} | ${wrong.length === 0 ? "yes" : wrong.join(", ")} |`,
+  )
+  .join("\n")}
+
+## One call of a renewal goes wrong, while four others wait
+
+Five sandboxes want a token; the first one renews, and the call named at the left goes wrong for it. A cell says how the
+five requests ended, how many logins there were, repeats included, and how long the slowest took. "Well" as above, for
+each of the five; what is not well stands in the cell.
+
+The platform has refused the token, since a stranger has logged in:
+
+${gridOf("killed", everything)}
+
+The session secret has no value yet:
+
+${gridOf("empty", killings)}
 
 \`Runtime.ExitError\` is Lambda's word for a sandbox that was killed.
 `,
 );
-const wrong = [...trials.flatMap((trial) => trial.wrong), ...bytes.wrong];
-console.log(`${trials.length + bytes.count} faults, ${wrong.length} wrong`);
+const crowdTrials = [...crowds.killed, ...crowds.empty];
+const wrong = [...trials, ...cuts, ...crowdTrials, bytes].flatMap((trial) => trial.wrong);
+const count = trials.length + bytes.count + cuts.reduce((sum, one) => sum + one.cuts, 0) + crowdTrials.length;
+console.log(`${count} faults, ${wrong.length} wrong`);
 process.exitCode = wrong.length === 0 ? 0 : 1;
 
 async function everyByte() {
@@ -63,4 +102,33 @@ async function everyByte() {
     logins: found.reduce((sum, { logins }) => sum + logins, 0),
     wrong: found.flatMap(({ what, wrong }) => wrong.map((text) => `${what}: ${text}`)),
   };
+}
+
+async function tryAll(list: readonly CrowdCase[]): Promise<CrowdTrial[]> {
+  const found: CrowdTrial[] = [];
+  for (const one of list) {
+    const trial = await tryCrowd(one);
+    found.push(trial);
+    console.log(
+      `${trial.wrong.length === 0 ? "ok  " : "WRONG"} ${one.session} ${one.step} ${one.misfortune}: ${cellOf(trial)}`,
+    );
+  }
+  return found;
+}
+
+function gridOf(session: CrowdCase["session"], columns: readonly Misfortune[]): string {
+  const lines = Array.from({ length: stepsOf[session] }, (_, index) => {
+    const step = index + 1;
+    const cells = columns.map((misfortune) =>
+      crowds[session].find((one) => one.step === step && one.misfortune === misfortune),
+    );
+    return `| ${step} ${cells[0]?.operation} | ${cells.map((cell) => (cell === undefined ? "" : cellOf(cell))).join(" | ")} |`;
+  });
+  return [`| call | ${columns.join(" | ")} |`, `|${"---|".repeat(columns.length + 1)}`, ...lines].join("\n");
+}
+
+function cellOf({ answers, logins, longestMs, wrong }: CrowdTrial): string {
+  const ended = Object.entries(answers).map(([name, times]) => `${times} ${name}`);
+  const seconds = (longestMs / 1_000).toFixed(1);
+  return [`${ended.join(", ")}; ${logins} ${logins === 1 ? "login" : "logins"}; ${seconds} s`, ...wrong].join("; ");
 }
