@@ -40,7 +40,7 @@ function rateOf(samples: readonly Sample[]): number {
 
 /** When it will be over; a device that is online comes to an end when somebody unplugs it, which nobody can reckon. */
 function prospect(left: number, waiting: number, perMinute: number, nowMs: number): string {
-  if (left === 0) return waiting === 0 ? "writing the result" : "the rest waits for devices to go offline";
+  if (left === 0) return waiting === 0 ? "writing the result" : "the rest is tried again";
   if (perMinute === 0) return "pace not known yet";
   const over = new Date(nowMs + (left / perMinute) * 60_000);
   const time = `${over.toISOString().slice(0, 16).replace("T", " ")} UTC`;

@@ -29,7 +29,7 @@ describe("the view", () => {
 
   test("promises no end where only waiting devices are left", () => {
     expect(createFleetView().line(later(9, { done: 998, waiting: 2 }), startedAtMs)).toContain(
-      "waits for devices to go offline",
+      "the rest is tried again",
     );
   });
 
