@@ -66,8 +66,10 @@ export function createHandler<Input extends z.ZodMiniType, Output extends z.ZodM
     const raw = isHttpEvent(event) ? operation.fromHttp(event, faults) : event;
     const input = parseInput(operation.input, raw, faults);
     const invocation = { deadline: deadlineIn(timeLeft(context), clock), log, requestId, caller: callerOf(event) };
-    const output = await withLogFields({ requestId }, () => operation.run(input, invocation));
-    return operation.output.parse(output);
+    const result = await withLogFields({ requestId }, () => operation.run(input, invocation));
+    const output = operation.output.parse(result);
+    if (!isHttpEvent(event)) return output;
+    return answer(operation.statusOf?.(output) ?? 200, "application/json", output, requestId);
   };
 
   // Middy's own early time-out goes by the wall clock, and its error has no name of ours; deadlines do its work.
@@ -75,12 +77,7 @@ export function createHandler<Input extends z.ZodMiniType, Output extends z.ZodM
     .before(() => {
       startedAtMs = clock.elapsed();
     })
-    .after((request) => {
-      finish(request, "ok");
-      if (!isHttpEvent(request.event)) return;
-      const output = operation.output.parse(request.response);
-      request.response = answer(operation.statusOf?.(output) ?? 200, "application/json", output, idOf(request));
-    })
+    .after((request) => finish(request, "ok"))
     .onError((request) => {
       const { error } = request;
       const family = error instanceof RekeyError;
