@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { RekeyError } from "../shared/errors.ts";
 import { createHandler, type Invocation } from "../shared/http/handler.ts";
+import { jsonOf } from "../shared/json.ts";
 import { type CredentialStore, createCredentialStore } from "../shared/platform/credentials.ts";
 import { deriveVerificationCode } from "../shared/platform/verification-code.ts";
 import type { Clock, Deadline } from "../shared/runtime/clock.ts";
@@ -96,15 +97,10 @@ async function success(
 
 /** The workflow's cause is what Lambda said, as JSON; its message is ours. */
 function failure({ error, cause }: z.infer<typeof refused>): Failure {
-  try {
-    const said: unknown = JSON.parse(cause ?? "");
-    if (typeof said === "object" && said !== null && "errorMessage" in said) {
-      return { ok: false, error, detail: String(said.errorMessage) };
-    }
-  } catch {
-    // Step Functions' own words are no JSON, and of no use to a technician.
-  }
-  return { ok: false, error, detail: undefined };
+  // Step Functions' own words are no JSON, and of no use to a technician.
+  const said = jsonOf(cause ?? "");
+  const ours = typeof said === "object" && said !== null && "errorMessage" in said;
+  return { ok: false, error, detail: ours ? String(said.errorMessage) : undefined };
 }
 
 const runtime = createRuntime();

@@ -18,6 +18,11 @@ export function faultsOf(issue: z.core.$ZodIssue): Fault[] {
   return [{ path, message: messageOf(issue) }];
 }
 
+/** All faults in one line, each behind its path. */
+export function listed(faults: readonly Fault[]): string {
+  return faults.map(({ path, message }) => (path === "" ? message : `${path} ${message}`)).join("; ");
+}
+
 function messageOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":

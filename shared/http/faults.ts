@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
 import { type Fault, RekeyError } from "../errors.ts";
-import { faultsOf } from "../faults.ts";
+import { faultsOf, listed } from "../faults.ts";
 
 /**
  * The value of an input, `null` members counting as absent.
@@ -20,8 +20,7 @@ export function parseInput<Schema extends z.ZodMiniType>(
 
 /** One error for all faults of an input. */
 export function invalidInput(faults: readonly Fault[]): RekeyError {
-  const listed = faults.map(({ path, message }) => (path === "" ? message : `${path} ${message}`)).join("; ");
-  return new RekeyError("InvalidInputError", `The input is not valid: ${listed}`, { faults });
+  return new RekeyError("InvalidInputError", `The input is not valid: ${listed(faults)}`, { faults });
 }
 
 function withoutNulls(input: unknown): unknown {

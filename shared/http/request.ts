@@ -1,5 +1,6 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { type Fault, RekeyError } from "../errors.ts";
+import { jsonOf } from "../json.ts";
 import { invalidInput } from "./faults.ts";
 
 /** The event of an API Gateway HTTP API, payload format 2.0, as far as we read it. */
@@ -51,6 +52,7 @@ export function bodyOf(event: HttpEvent, allowed: readonly string[], faults: Fau
     throw new RekeyError("UnsupportedMediaTypeError", "The body's Content-Type is not application/json");
   }
   const body = jsonOf(text);
+  if (body === undefined) throw invalidInput([{ path: "", message: "the body is not JSON" }]);
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw invalidInput([{ path: "", message: "the body is not a JSON object" }]);
   }
@@ -103,12 +105,4 @@ function onlyAllowed(fields: object, allowed: readonly string[], faults: Fault[]
     else faults.push({ path: name.slice(0, 64), message: "is unknown" });
   }
   return Object.fromEntries(known);
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw invalidInput([{ path: "", message: "the body is not JSON" }]);
-  }
 }

@@ -1,5 +1,6 @@
 import type * as z from "zod/mini";
 import { RekeyError } from "../errors.ts";
+import { jsonOf } from "../json.ts";
 import type { Clock, Deadline } from "../runtime/clock.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { Credentials } from "./credentials.ts";
@@ -197,13 +198,4 @@ function outcomeUnknown(cause: unknown, platformCode?: string): RekeyError {
     cause,
     ...(platformCode === undefined ? {} : { platformCode }),
   });
-}
-
-/** JSON, or undefined: proxies answer HTML, and cut answers are common. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

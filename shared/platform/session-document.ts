@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import * as z from "zod/mini";
+import { jsonOf } from "../json.ts";
 
 // As far as a date reaches; anything beyond was not written by us.
 const time = z.number().check(z.minimum(0), z.maximum(8_640_000_000_000_000));
@@ -35,12 +36,8 @@ export interface Token {
 
 /** Reads a stored session; a text that is not one is a session without document, never an error. */
 export function parseSession(versionId: string, text: string): StoredSession {
-  try {
-    const parsed = sessionDocument.safeParse(JSON.parse(text));
-    return { versionId, document: parsed.success ? parsed.data : undefined };
-  } catch {
-    return { versionId, document: undefined };
-  }
+  const parsed = sessionDocument.safeParse(jsonOf(text));
+  return { versionId, document: parsed.success ? parsed.data : undefined };
 }
 
 /** The token of a session, if it has one that ends later than `notBeforeMs`. */

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Fault, RekeyError } from "../errors.ts";
+import { listed } from "../faults.ts";
+import { jsonOf } from "../json.ts";
 import { type Field, reasonOf } from "./field.ts";
 import type { Source } from "./source.ts";
 import { isTicketId } from "./ticket-api.ts";
@@ -46,7 +48,8 @@ export type Reading =
  * @throws InvalidInputError when the body is not JSON, or an expression fails over it
  */
 export async function readDelivery(source: Source, delivered: Delivered): Promise<Reading> {
-  const payload = jsonOf(delivered.body);
+  const payload = jsonOf(Buffer.from(delivered.body).toString("utf8"));
+  if (payload === undefined) throw faulty([{ path: "", message: "the body is not JSON" }]);
   if (source.preset.isPing(delivered.headers, payload)) return { kind: "ignored", reason: "a test call" };
   if (source.when !== undefined && (await evaluated(source.when, "when", payload)) !== true) {
     return { kind: "ignored", reason: "the condition does not hold" };
@@ -138,15 +141,6 @@ function operationIdOf({ name, preset }: Source, configured: string | undefined,
   return `${name}-${hash.digest("hex").slice(0, 32)}`;
 }
 
-function jsonOf(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(body).toString("utf8"));
-  } catch {
-    throw faulty([{ path: "", message: "the body is not JSON" }]);
-  }
-}
-
 function faulty(faults: readonly Fault[]): RekeyError {
-  const listed = faults.map(({ path, message }) => (path === "" ? message : `${path} ${message}`)).join("; ");
-  return new RekeyError("InvalidInputError", `The delivery is not valid: ${listed}`, { faults });
+  return new RekeyError("InvalidInputError", `The delivery is not valid: ${listed(faults)}`, { faults });
 }

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { type Fault, RekeyError } from "../errors.ts";
-import { faultsOf } from "../faults.ts";
+import { faultsOf, listed } from "../faults.ts";
 import { compileField, type Field } from "./field.ts";
 import { hmacDefaults, type Preset, presetNames, presets, sharedSecretDefaults } from "./presets.ts";
 import { type TicketApi, ticketApi } from "./ticket-api.ts";
@@ -151,9 +151,8 @@ function defined<Given extends object>(given: Given): { [Name in keyof Given]: E
 }
 
 function malformed(name: string, faults: readonly Fault[]): RekeyError {
-  const listed = faults.map(({ path, message }) => (path === "" ? message : `${path} ${message}`)).join("; ");
   // The route is open, so the answer does not say how a source is configured; the log does.
   return new RekeyError("ConfigurationError", `The webhook source "${name}" is malformed`, {
-    cause: new Error(listed),
+    cause: new Error(listed(faults)),
   });
 }

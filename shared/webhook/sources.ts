@@ -1,4 +1,5 @@
 import { RekeyError } from "../errors.ts";
+import { jsonOf } from "../json.ts";
 import { type Clock, type Deadline, isRecent } from "../runtime/clock.ts";
 import type { Secrets } from "../runtime/secrets.ts";
 import { isSourceName, readSource, type Source } from "./source.ts";
@@ -48,11 +49,7 @@ export function createSources(secrets: Secrets, secretId: string, clock: Clock):
 }
 
 function objectOf(text: string): object {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  } catch {
-    // A parser's message would quote the secret.
-  }
+  const value = jsonOf(text);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
   throw new RekeyError("ConfigurationError", "The webhooks secret is not a JSON object");
 }

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { jsonOf } from "../json.ts";
 
 /** Ticketing systems whose notes we can write. */
 export const ticketSystems = [
@@ -262,12 +263,4 @@ function isBaseUrl(address: string): boolean {
   const url = new URL(address);
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") return false;
   return url.protocol === "https:" || (url.protocol === "http:" && /^(localhost|127\.0\.0\.1)$/.test(url.hostname));
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
