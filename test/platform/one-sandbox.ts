@@ -9,8 +9,8 @@ import {
   type SimulatorOptions,
   startPlatformSimulator,
 } from "../platform-simulator/simulator.ts";
+import { clientOf } from "../secrets-endpoint/client.ts";
 import { startSecretsEndpoint } from "../secrets-endpoint/server.ts";
-import { clientOf } from "./stored-session.ts";
 
 /** One sandbox's platform in the test's own process, and the simulator behind it. */
 export interface OneSandbox {

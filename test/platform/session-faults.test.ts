@@ -1,16 +1,17 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Clock, systemClock } from "../../shared/runtime/clock.ts";
-import type { SecretsEndpoint } from "../secrets-endpoint/server.ts";
-import { createLogins, type Logins, openSession, secretId, startStore, within } from "./stored-session.ts";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Clock } from "../../shared/runtime/clock.ts";
+import { createWorld, type World } from "./stored-session.ts";
 
-let store: SecretsEndpoint;
-let logins: Logins;
+let world: World;
 
-beforeEach(async () => {
-  store = await startStore();
-  logins = createLogins();
+beforeEach(() => {
+  world = createWorld();
 });
-afterEach(() => store.close());
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const within = (milliseconds: number) => world.within(milliseconds);
 
 /** A login that waits until it is told to go on, and then brings the token `late`. */
 function sleepingLogin() {
@@ -26,16 +27,17 @@ function sleepingLogin() {
   return { logIn, begun: begun.promise, wake: () => wake() };
 }
 
-const stored = async () => (await openSession(store, logins).token(within(5_000))).accessToken;
+const moves = () => world.store.calls.filter((name) => name === "UpdateSecretVersionStage").length;
+const stored = async () => (await world.open().token(within(5_000))).accessToken;
 describe("a holder that slept through its term", () => {
   test("publishes nothing when three others have renewed since, so that the label rests on its slot again", async () => {
-    const first = await openSession(store, logins).token(within(5_000));
+    const first = await world.open().token(within(5_000));
     const login = sleepingLogin();
-    const late = openSession(store, login).replace(first, within(60_000));
+    const late = world.open({ logIn: login.logIn }).replace(first, within(60_000));
     await login.begun;
     let token = first;
     for (let round = 0; round < 3; round += 1) {
-      const session = openSession(store, logins);
+      const session = world.open();
       token = (await session.replace(token, within(15_000))).token;
     }
     login.wake();
@@ -44,49 +46,46 @@ describe("a holder that slept through its term", () => {
   });
 
   test("gives no lease back, since it may be another's by now", async () => {
-    const first = await openSession(store, logins).token(within(5_000));
-    const beforeMoves = store.counters.calls("UpdateSecretVersionStage");
+    const first = await world.open().token(within(5_000));
+    const beforeMoves = moves();
     let aheadMs = 0;
-    const clock: Clock = { ...systemClock, elapsed: () => systemClock.elapsed() + aheadMs };
-    const failing = openSession(
-      store,
-      {
-        logIn: async () => {
-          aheadMs = 8_001;
-          throw new TypeError("Woken up without a connection");
-        },
-      },
+    const clock: Clock = { ...world.time.clock(), elapsed: () => world.time.elapsedMs + aheadMs };
+    const failing = world.open({
       clock,
-    );
+      logIn: async () => {
+        aheadMs = 8_001;
+        throw new TypeError("Woken up without a connection");
+      },
+    });
     await expect(failing.replace(first, within(60_000))).rejects.toThrow("Woken up");
     // The one that took the lease.
-    expect(store.counters.calls("UpdateSecretVersionStage")).toBe(beforeMoves + 1);
-    const { token } = await openSession(store, logins).replace(first, within(15_000));
+    expect(moves()).toBe(beforeMoves + 1);
+    const { token } = await world.open().replace(first, within(15_000));
     expect(token.accessToken).toBe("token-2");
   });
 });
 
 describe("a store that fails in mid-renewal", () => {
   test("after the lease was taken gets the lease back, so that the next one does not wait for a term", async () => {
-    const session = openSession(store, logins);
+    const session = world.open();
     const first = await session.token(within(5_000));
     // The first read finds the session, the second one comes after the lease was taken.
-    store.faults.add({ kind: "refuse", type: "InternalFailure", operation: "GetSecretValue", nth: 2, count: 1 });
+    world.store.faults.add({ kind: "refuse", type: "InternalFailure", operation: "GetSecretValue", nth: 2, count: 1 });
     await expect(session.replace(first, within(10_000))).rejects.toMatchObject({ name: "SecretsUnavailableError" });
-    expect(logins.count).toBe(1);
-    const startedAtMs = systemClock.elapsed();
+    expect(world.logins.count).toBe(1);
+    const startedAtMs = world.time.elapsedMs;
     expect((await session.replace(first, within(15_000))).token.accessToken).toBe("token-2");
-    expect(systemClock.elapsed() - startedAtMs).toBeLessThan(3_000);
+    expect(world.time.elapsedMs - startedAtMs).toBeLessThan(3_000);
   });
 
   test.each(["DescribeSecret", "PutSecretValue"])(
     "at the publication by %s leaves this sandbox its own token, also where the current one is asked for",
     async (operation) => {
-      const session = openSession(store, logins);
+      const session = world.open();
       const first = await session.token(within(5_000));
-      store.faults.add({ kind: "refuse", type: "InternalFailure", operation, count: 0 });
+      world.store.faults.add({ kind: "refuse", type: "InternalFailure", operation, count: 0 });
       expect((await session.replace(first, within(10_000))).token.accessToken).toBe("token-2");
-      store.faults.clear();
+      world.store.faults.clear();
       expect((await session.current(within(5_000))).accessToken).toBe("token-2");
       expect(session.lines.some((line) => line.includes("Session cannot be published"))).toBe(true);
     },
@@ -99,24 +98,23 @@ test.each([
   [3_600_000, "token-3"],
 ])("a sandbox whose clock is %d ms ahead hands out the store's token, not the older one of its own", async (...row) => {
   const [aheadMs, current] = row;
-  const session = openSession(store, logins, { ...systemClock, now: () => Date.now() + aheadMs });
+  const session = world.open({ clock: world.time.clock(() => aheadMs) });
   const token = await session.token(within(5_000));
-  await openSession(store, logins).replace(token, within(5_000));
+  await world.open().replace(token, within(5_000));
   expect((await session.current(within(5_000))).accessToken).toBe(current);
-  expect(logins.current).toBe(current);
+  expect(world.logins.current).toBe(current);
 });
 
 test("waiting for another's renewal ends with the deadline when the clock is set back meanwhile", async () => {
-  const first = await openSession(store, logins).token(within(5_000));
+  const first = await world.open().token(within(5_000));
   const login = sleepingLogin();
-  const holding = openSession(store, login).replace(first, within(60_000));
+  const holding = world.open({ logIn: login.logIn }).replace(first, within(60_000));
   await login.begun;
   let aheadMs = 0;
-  const clock: Clock = { ...systemClock, now: () => Date.now() + aheadMs };
-  const waiting = openSession(store, logins, clock).replace(first, within(2_000));
+  const clock = world.time.clock(() => aheadMs);
+  const waiting = world.open({ clock }).replace(first, within(2_000));
   aheadMs = -3_600_000;
   await expect(waiting).rejects.toMatchObject({ name: "SecretsUnavailableError", retryAfterSeconds: 5 });
   login.wake();
   expect((await holding).token.accessToken).toBe("late");
-  expect(store.store.all().some(({ name }) => name === secretId)).toBe(true);
 });

@@ -1,57 +1,55 @@
 import { randomUUID } from "node:crypto";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { RekeyError } from "../../shared/errors.ts";
-import { type Clock, systemClock } from "../../shared/runtime/clock.ts";
-import { type SecretsEndpoint, startSecretsEndpoint } from "../secrets-endpoint/server.ts";
-import { createLogins, type Logins, openSession, secretId, startStore, within } from "./stored-session.ts";
+import { createWorld, secretId, type World } from "./stored-session.ts";
 
-let store: SecretsEndpoint;
-let logins: Logins;
+let world: World;
 
-beforeEach(async () => {
-  store = await startStore();
-  logins = createLogins();
+beforeEach(() => {
+  world = createWorld();
 });
-afterEach(() => store.close());
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
-const sandboxes = (count: number) => Array.from({ length: count }, () => openSession(store, logins));
+const within = (milliseconds: number) => world.within(milliseconds);
+const sandboxes = (count: number) => Array.from({ length: count }, () => world.open());
 
 describe("an empty session", () => {
   test("is filled by one login for twenty sandboxes at once", async () => {
     const tokens = await Promise.all(sandboxes(20).map((session) => session.token(within(15_000))));
-    expect(logins.count).toBe(1);
-    expect(new Set(tokens.map(({ accessToken }) => accessToken))).toEqual(new Set([logins.current]));
+    expect(world.logins.count).toBe(1);
+    expect(new Set(tokens.map(({ accessToken }) => accessToken))).toEqual(new Set([world.logins.current]));
   });
 
   test("is created when the secret itself is missing", async () => {
-    await store.close();
-    store = await startSecretsEndpoint({ secrets: {} });
+    world = createWorld({});
     const [token] = await Promise.all(sandboxes(3).map((session) => session.token(within(15_000))));
-    expect(token?.accessToken).toBe(logins.current);
-    expect(logins.count).toBe(1);
+    expect(token?.accessToken).toBe(world.logins.current);
+    expect(world.logins.count).toBe(1);
   });
 
   test.each(["", "not json", "{}", '{"turn":7}', '{"turn":1,"accessToken":5}'])(
     "heals itself when its text is %j",
     async (text) => {
-      await openSession(store, logins).token(within(5_000));
-      store.store.put(secretId, { text }, randomUUID());
+      await world.open().token(within(5_000));
+      world.store.store.put(secretId, { text }, randomUUID());
       const tokens = await Promise.all(sandboxes(5).map((session) => session.token(within(15_000))));
-      expect(new Set(tokens.map(({ accessToken }) => accessToken))).toEqual(new Set([logins.current]));
-      expect(logins.count).toBe(2);
+      expect(new Set(tokens.map(({ accessToken }) => accessToken))).toEqual(new Set([world.logins.current]));
+      expect(world.logins.count).toBe(2);
     },
   );
 });
 
 describe("a live session", () => {
   test("costs one read a sandbox and nothing afterwards", async () => {
-    await openSession(store, logins).token(within(5_000));
-    const session = openSession(store, logins);
-    const before = store.counters.calls();
+    await world.open().token(within(5_000));
+    const session = world.open();
+    const before = world.store.calls.length;
     await session.token(within(5_000));
     await session.token(within(5_000));
-    expect(store.counters.calls() - before).toBe(1);
-    expect(logins.count).toBe(1);
+    expect(world.store.calls.length - before).toBe(1);
+    expect(world.logins.count).toBe(1);
   });
 
   test("that the platform refuses is renewed once for twenty sandboxes", async () => {
@@ -60,68 +58,68 @@ describe("a live session", () => {
     const replaced = await Promise.all(
       sessions.map((session, index) => session.replace(old[index] ?? expect.fail(), within(15_000))),
     );
-    expect(logins.count).toBe(2);
+    expect(world.logins.count).toBe(2);
     expect(replaced.filter(({ renewed }) => renewed)).toHaveLength(1);
     expect(new Set(replaced.map(({ token }) => token.accessToken))).toEqual(new Set(["token-2"]));
   });
 
   test("is renewed before its end with the refresh token", async () => {
     let ahead = 0;
-    const clock: Clock = { ...systemClock, now: () => Date.now() + ahead };
-    const session = openSession(store, logins, clock);
+    const clock = world.time.clock(() => ahead);
+    const session = world.open({ clock });
     await session.token(within(15_000));
     ahead = 3_590_000;
     const token = await session.token(within(15_000));
     expect(token.accessToken).toBe("token-2");
-    expect(logins.exchanged).toBe(1);
+    expect(world.logins.exchanged).toBe(1);
   });
 
   test("serves on when its early renewal fails", async () => {
     let ahead = 0;
-    const clock: Clock = { ...systemClock, now: () => Date.now() + ahead };
-    const session = openSession(store, logins, clock);
+    const clock = world.time.clock(() => ahead);
+    const session = world.open({ clock });
     await session.token(within(5_000));
     ahead = 3_585_000;
-    logins.fail = () => Promise.reject(new RekeyError("PlatformUnavailableError", "Down"));
+    world.logins.fail = () => Promise.reject(new RekeyError("PlatformUnavailableError", "Down"));
     expect((await session.token(within(5_000))).accessToken).toBe("token-1");
   });
 
   test("uses up one version a renewal and none for a failed login", async () => {
-    const session = openSession(store, logins);
+    const session = world.open();
     let token = await session.token(within(5_000));
-    const before = store.counters.versionsWritten();
+    const before = world.store.versions(secretId);
     token = (await session.replace(token, within(5_000))).token;
-    expect(store.counters.versionsWritten() - before).toBe(1);
-    logins.fail = () => Promise.reject(new RekeyError("PlatformUnavailableError", "Down"));
+    expect(world.store.versions(secretId) - before).toBe(1);
+    world.logins.fail = () => Promise.reject(new RekeyError("PlatformUnavailableError", "Down"));
     await expect(session.replace(token, within(5_000))).rejects.toThrow("Down");
-    expect(store.counters.versionsWritten() - before).toBe(1);
+    expect(world.store.versions(secretId) - before).toBe(1);
   });
 });
 
 describe("a holder", () => {
   test("that failed gives the lease back at once", async () => {
-    logins.fail = () => Promise.reject(new RekeyError("PlatformUnavailableError", "Down"));
-    await expect(openSession(store, logins).token(within(5_000))).rejects.toThrow("Down");
-    logins.fail = undefined;
-    const startedAtMs = Date.now();
-    await openSession(store, logins).token(within(5_000));
-    expect(Date.now() - startedAtMs).toBeLessThan(2_000);
+    world.logins.fail = () => Promise.reject(new RekeyError("PlatformUnavailableError", "Down"));
+    await expect(world.open().token(within(5_000))).rejects.toThrow("Down");
+    world.logins.fail = undefined;
+    const startedAtMs = world.time.elapsedMs;
+    await world.open().token(within(5_000));
+    expect(world.time.elapsedMs - startedAtMs).toBeLessThan(2_000);
   });
 
   test("that died is relieved within fifteen seconds, by one of those who wait", async () => {
-    const hanging = openSession(store, { logIn: () => new Promise(() => undefined) });
+    const hanging = world.open({ logIn: () => new Promise(() => undefined) });
     void hanging.token(within(60_000)).catch(() => undefined);
-    await systemClock.sleep(500);
-    const startedAtMs = Date.now();
+    await world.time.sleep(500);
+    const startedAtMs = world.time.elapsedMs;
     const tokens = await Promise.all(sandboxes(5).map((session) => session.token(within(15_000))));
-    expect(Date.now() - startedAtMs).toBeLessThan(12_000);
-    expect(logins.count).toBe(1);
+    expect(world.time.elapsedMs - startedAtMs).toBeLessThan(12_000);
+    expect(world.logins.count).toBe(1);
     expect(new Set(tokens.map(({ accessToken }) => accessToken))).toEqual(new Set(["token-1"]));
   });
 
   test("that was relieved does not put its token over its successor's", async () => {
     let wake: (() => void) | undefined;
-    const slow = openSession(store, {
+    const slow = world.open({
       logIn: async () => {
         await new Promise<void>((resolve) => {
           wake = resolve;
@@ -130,28 +128,28 @@ describe("a holder", () => {
       },
     });
     const late = slow.token(within(60_000));
-    await systemClock.sleep(500);
-    await openSession(store, logins).token(within(15_000));
+    await world.time.sleep(500);
+    await world.open().token(within(15_000));
     wake?.();
     expect((await late).accessToken).toBe("token-1");
-    expect((await openSession(store, logins).token(within(5_000))).accessToken).toBe("token-1");
+    expect((await world.open().token(within(5_000))).accessToken).toBe("token-1");
   });
 });
 
 describe("a renewal that is asked for", () => {
   test("takes a token that another sandbox logged in for after it was asked", async () => {
-    const [one, other] = [openSession(store, logins), openSession(store, logins)];
+    const [one, other] = [world.open(), world.open()];
     await one.token(within(5_000));
-    store.faults.add({ kind: "latency", operation: "GetSecretValue", milliseconds: 500 });
+    world.store.faults.add({ kind: "latency", operation: "GetSecretValue", milliseconds: 500 });
     const late = other.renew(within(5_000));
-    await systemClock.sleep(100);
+    await world.time.sleep(100);
     const renewed = await one.renew(within(5_000));
     expect(await late).toEqual(renewed);
-    expect(logins.count).toBe(2);
+    expect(world.logins.count).toBe(2);
   });
 
   test("logs in although the stored token is a moment old", async () => {
-    const session = openSession(store, logins);
+    const session = world.open();
     await session.token(within(5_000));
     expect((await session.renew(within(5_000))).accessToken).toBe("token-2");
   });
@@ -159,21 +157,21 @@ describe("a renewal that is asked for", () => {
 
 describe("early renewals", () => {
   test("are bounded, and the error names the stranger", async () => {
-    const session = openSession(store, logins);
+    const session = world.open();
     let token = await session.token(within(5_000));
     for (let round = 0; round < 10; round += 1) token = (await session.replace(token, within(5_000))).token;
     await expect(session.replace(token, within(5_000))).rejects.toMatchObject({
       name: "RenewalLimitedError",
       message: expect.stringContaining("Another system keeps logging in"),
     });
-    expect(logins.count).toBe(11);
+    expect(world.logins.count).toBe(11);
     expect(session.lines.some((line) => line.includes('"level":"ERROR"'))).toBe(true);
   });
 
   test("that cannot be published leave this sandbox its own token", async () => {
-    const session = openSession(store, logins);
+    const session = world.open();
     const token = await session.token(within(5_000));
-    store.faults.add({
+    world.store.faults.add({
       kind: "refuse",
       operation: "PutSecretValue",
       type: "LimitExceededException",

@@ -1,11 +1,12 @@
-import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { vi } from "vitest";
 import type { LogIn } from "../../shared/platform/login.ts";
 import { createSession, type Session } from "../../shared/platform/session.ts";
-import { type Clock, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
+import { type Clock, type Deadline, deadlineIn } from "../../shared/runtime/clock.ts";
 import { createLog } from "../../shared/runtime/log.ts";
 import { createMetrics } from "../../shared/runtime/metrics.ts";
 import { createSecrets } from "../../shared/runtime/secrets.ts";
-import { type SecretsEndpoint, startSecretsEndpoint } from "../secrets-endpoint/server.ts";
+import { SimulatedStore, type Way } from "../simulation/store.ts";
+import { SimulatedTime } from "../simulation/time.ts";
 
 /** A platform that only logs in: it counts, and honours the last token. */
 export interface Logins {
@@ -20,8 +21,63 @@ export interface Logins {
   expiresIn: number;
 }
 
+/** The secret's name in these tests. */
+export const secretId = "session";
+
+/** What one sandbox differs in. */
+export interface SandboxOptions {
+  readonly logIn?: LogIn;
+  readonly clock?: Clock;
+  readonly way?: Way;
+  readonly random?: () => number;
+}
+
+/** A session as one sandbox has it, what it logged and the metrics that it counted. */
+export interface SandboxSession extends Session {
+  readonly lines: string[];
+  readonly counted: string[];
+}
+
+/** One store with an empty session secret, one platform, and the time that passes for both. */
+export interface World {
+  readonly time: SimulatedTime;
+  readonly store: SimulatedStore;
+  readonly logins: Logins;
+  open(options?: SandboxOptions): SandboxSession;
+  within(milliseconds: number): Deadline;
+}
+
+/** Makes a world; `vi.restoreAllMocks` ends it, for the SDK's time-outs are of its time as well. */
+export function createWorld(secrets: Readonly<Record<string, string | null>> = { [secretId]: null }): World {
+  const time = new SimulatedTime();
+  vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => time.timeout(milliseconds));
+  const store = new SimulatedStore(time, secrets);
+  const logins = createLogins(time);
+  return {
+    time,
+    store,
+    logins,
+    open: ({ logIn = logins.logIn, clock = time.clock(), way = {}, random = () => 0.5 } = {}) => {
+      const lines: string[] = [];
+      const counted: string[] = [];
+      const metrics = createMetrics({ write: () => undefined, clock, stage: "test" });
+      const session = createSession({
+        secrets: createSecrets(store.client(way)),
+        secretId,
+        logIn,
+        clock,
+        log: createLog("INFO", (line) => lines.push(line)),
+        metrics: { ...metrics, count: (name) => counted.push(name) },
+        random,
+      });
+      return Object.assign(session, { lines, counted });
+    },
+    within: (milliseconds) => deadlineIn(milliseconds, time.clock()),
+  };
+}
+
 /** Logins that take 40 ms and bring tokens of an hour. */
-export function createLogins(): Logins {
+function createLogins(time: SimulatedTime): Logins {
   const logins: Logins = {
     count: 0,
     current: "",
@@ -30,7 +86,7 @@ export function createLogins(): Logins {
     milliseconds: 40,
     expiresIn: 3600,
     logIn: async ({ refreshToken }) => {
-      await systemClock.sleep(logins.milliseconds);
+      await time.sleep(logins.milliseconds);
       if (logins.fail !== undefined) return logins.fail();
       logins.count += 1;
       if (refreshToken !== undefined) logins.exchanged += 1;
@@ -39,44 +95,4 @@ export function createLogins(): Logins {
     },
   };
   return logins;
-}
-
-/** The secret's name in these tests. */
-export const secretId = "session";
-
-/** A store with an empty session secret. */
-export async function startStore(): Promise<SecretsEndpoint> {
-  return startSecretsEndpoint({ secrets: { [secretId]: null } });
-}
-
-/** The real SDK client, for a store on loopback. */
-export function clientOf(store: SecretsEndpoint): SecretsManagerClient {
-  return new SecretsManagerClient({
-    endpoint: store.url,
-    region: "eu-central-1",
-    credentials: { accessKeyId: "local", secretAccessKey: "local" },
-  });
-}
-
-/** One sandbox's session over the real SDK client, and what it logged. */
-export function openSession(
-  store: SecretsEndpoint,
-  logins: Pick<Logins, "logIn">,
-  clock: Clock = systemClock,
-): Session & { readonly lines: string[] } {
-  const lines: string[] = [];
-  const session = createSession({
-    secrets: createSecrets(clientOf(store)),
-    secretId,
-    logIn: logins.logIn,
-    clock,
-    log: createLog("INFO", (line) => lines.push(line)),
-    metrics: createMetrics({ write: () => undefined, clock, stage: "test" }),
-  });
-  return Object.assign(session, { lines });
-}
-
-/** A deadline on the clock of this machine. */
-export function within(milliseconds: number) {
-  return deadlineIn(milliseconds, systemClock);
 }

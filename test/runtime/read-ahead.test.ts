@@ -1,8 +1,8 @@
-import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Clock, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { readAhead } from "../../shared/runtime/read-ahead.ts";
 import { createSecrets, type Secrets } from "../../shared/runtime/secrets.ts";
+import { clientOf } from "../secrets-endpoint/client.ts";
 import { type SecretsEndpoint, startSecretsEndpoint } from "../secrets-endpoint/server.ts";
 
 let store: SecretsEndpoint;
@@ -15,10 +15,7 @@ const put = (text: string) => store.store.put("session", { text }, `version-of-$
 beforeEach(async () => {
   laterMs = 0;
   store = await startSecretsEndpoint({ secrets: { session: "first" } });
-  const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-  secrets = createSecrets(
-    new SecretsManagerClient({ endpoint: store.url, region: "eu-central-1", credentials, maxAttempts: 1 }),
-  );
+  secrets = createSecrets(clientOf(store, 1));
 });
 afterEach(() => store.close());
 

@@ -1,8 +1,8 @@
-import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Clock, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { createSecrets } from "../../shared/runtime/secrets.ts";
 import { createSources, type Sources } from "../../shared/webhook/sources.ts";
+import { clientOf } from "../secrets-endpoint/client.ts";
 import { type SecretsEndpoint, startSecretsEndpoint } from "../secrets-endpoint/server.ts";
 
 let store: SecretsEndpoint;
@@ -16,11 +16,7 @@ beforeEach(async () => {
   store = await startSecretsEndpoint({
     secrets: { webhooks: JSON.stringify({ desk: desk("a.b"), bad: { preset: "no" } }), empty: null },
   });
-  const client = new SecretsManagerClient({
-    ...{ endpoint: store.url, region: "eu-central-1", maxAttempts: 1 },
-    credentials: { accessKeyId: "local", secretAccessKey: "local" },
-  });
-  sources = createSources(createSecrets(client), "webhooks", clock);
+  sources = createSources(createSecrets(clientOf(store, 1)), "webhooks", clock);
 });
 afterEach(() => store.close());
 
@@ -63,11 +59,7 @@ test.each(["[]", "null", "7", "{", ""])(
 );
 
 test("a secret without a value has no sources", async () => {
-  const client = new SecretsManagerClient({
-    ...{ endpoint: store.url, region: "eu-central-1" },
-    credentials: { accessKeyId: "local", secretAccessKey: "local" },
-  });
-  expect(await get("desk", createSources(createSecrets(client), "empty", clock))).toBeUndefined();
+  expect(await get("desk", createSources(createSecrets(clientOf(store)), "empty", clock))).toBeUndefined();
 });
 
 test("a store that does not answer is SecretsUnavailableError", async () => {
