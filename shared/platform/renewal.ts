@@ -88,9 +88,9 @@ export class Renewals {
     return tokenOf(stored, this.#clock.now() + usableMs);
   }
 
-  /** Whether a token can still be used. */
-  isUsable(token: Token): boolean {
-    return token.expiresAtMs - usableMs > this.#clock.now();
+  /** Whether a token can still be used, and for so many milliseconds more. */
+  isUsable(token: Token, forMs = 0): boolean {
+    return token.expiresAtMs - usableMs - forMs > this.#clock.now();
   }
 
   /**

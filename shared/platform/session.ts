@@ -27,6 +27,7 @@ interface SessionDependencies extends Omit<RenewalDependencies, "random"> {
   readonly random?: () => number;
 }
 
+const longestEarlyMs = 6_000;
 const retryEarlyMs = 30_000;
 
 /** A session in the secret `secretId`. */
@@ -116,7 +117,9 @@ class SandboxSession implements Session {
   /** Renewal while the old token still serves: it may fail, and it may not take long. */
   async #renewEarly(token: Token, deadline: Deadline): Promise<Token> {
     if (isRecent(this.#earlyFailedAtMs, retryEarlyMs, this.#clock)) return token;
-    const short = deadlineIn(Math.min(6_000, deadline.remaining() / 2), this.#clock);
+    const shortMs = Math.min(longestEarlyMs, deadline.remaining() / 2);
+    // A token that might end meanwhile is nothing to fall back on.
+    const short = this.#renewals.isUsable(token, shortMs) ? deadlineIn(shortMs, this.#clock) : deadline;
     try {
       const stored = await this.look(short);
       const newer = this.#renewals.usable(stored);

@@ -84,6 +84,16 @@ describe("a live session", () => {
     expect((await session.token(within(5_000))).accessToken).toBe("token-1");
   });
 
+  test("that ends while a dead sandbox holds the lease is waited for as long as there is time", async () => {
+    const session = world.open();
+    await session.token(within(5_000));
+    await world.time.sleep(3_590_000);
+    const dead = world.open({ logIn: () => new Promise(() => undefined) });
+    void dead.token(within(15_000)).catch(() => undefined);
+    await world.time.sleep(1_000);
+    expect((await session.token(within(15_000))).accessToken).toBe("token-2");
+  });
+
   test("uses up one version a renewal and none for a failed login", async () => {
     const session = world.open();
     let token = await session.token(within(5_000));
