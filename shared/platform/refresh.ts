@@ -87,8 +87,8 @@ class Convergence {
   readonly #deadline: Deadline;
   /** A change was sent whose outcome nobody knows. */
   #lost: RekeyError | undefined;
-  /** The device has the wanted nodeId, so that it need not be sent: some platforms refuse a device its own. */
-  #hasNodeId = false;
+  /** Whether the device has the wanted nodeId, which then need not be sent: some platforms refuse a device its own. */
+  #hasNodeId: boolean | undefined;
   #changes = 0;
 
   constructor(
@@ -109,8 +109,9 @@ class Convergence {
     const done = this.#request.expectedNodeId === undefined ? undefined : await this.#checkExpectation();
     if (done !== undefined) return done;
     for (;;) {
-      if (this.#changes > 0) await this.#clock.sleep(Math.min(1_000, 50 * 2 ** this.#changes));
-      if (this.#deadline.remaining() < leastMs || this.#changes >= maxChanges) throw this.#outOfTime();
+      const pauseMs = this.#changes === 0 ? 0 : Math.min(1_000, 50 * 2 ** this.#changes);
+      if (this.#deadline.remaining() < pauseMs + leastMs || this.#changes >= maxChanges) throw this.#outOfTime();
+      if (pauseMs > 0) await this.#clock.sleep(pauseMs);
       this.#changes += 1;
       try {
         return await this.#change();
@@ -123,7 +124,7 @@ class Convergence {
 
   async #change(): Promise<Refreshed> {
     const { deviceId, appId, timeoutSeconds } = this.#request;
-    const nodeId = this.#hasNodeId ? undefined : this.#request.nodeId;
+    const nodeId = this.#hasNodeId === true ? undefined : this.#request.nodeId;
     const change = { nodeId, verifyCode: this.#code, timeoutSeconds };
     // The code's time runs from when the platform hears of it; ours starts earlier, so we never promise too much.
     const sentAtMs = this.#clock.now();
@@ -136,7 +137,7 @@ class Convergence {
       verifyCode: reply.verifyCode,
       timeoutSeconds: seconds,
       expiresAtMs: seconds === 0 ? null : sentAtMs + seconds * 1000,
-      replayed: this.#hasNodeId,
+      replayed: this.#hasNodeId === true,
     };
   }
 
@@ -155,16 +156,18 @@ class Convergence {
         if (this.#code === undefined) throw notRepeatable(error);
         this.#lost = error;
         return this.#readBack();
-      case "NodeIdTakenError":
+      case "NodeIdTakenError": {
         // Given its own nodeId, a device is refused on some platforms and not on others.
-        if (this.#request.nodeId === undefined || this.#hasNodeId) throw error;
-        await this.#readBack();
-        if (this.#hasNodeId) return undefined;
-        throw error;
+        if (this.#request.nodeId === undefined || this.#hasNodeId === true) throw error;
+        const done = await this.#readBack();
+        if (this.#hasNodeId === false) throw error;
+        return done;
+      }
       case "DeviceOnlineError": {
         const done = this.#mayBeOurs() ? await this.#readBack() : undefined;
         if (done !== undefined) return done;
-        throw error;
+        // It may have come online with what the lost change brought.
+        throw this.#lost !== undefined && this.#hasNodeId !== false ? this.#lost : error;
       }
       default:
         // "Nothing was changed" would not be true any more.
@@ -186,11 +189,14 @@ class Convergence {
     try {
       const device = await this.#readDevice();
       this.#hasNodeId = device.nodeId === nodeId;
-      return this.#hasNodeId && device.status === "ONLINE" && this.#mayBeOurs() ? this.#connected() : undefined;
+      return this.#hasNodeId === true && device.status === "ONLINE" && this.#mayBeOurs()
+        ? this.#connected()
+        : undefined;
     } catch (error) {
       // After a lost change, asking again needs no reading; it only spares a refusal.
-      if (this.#lost !== undefined && error instanceof RekeyError && error.retryable) return undefined;
-      throw error;
+      if (this.#lost === undefined || !(error instanceof RekeyError && error.retryable)) throw error;
+      if (this.#hasNodeId === false) this.#hasNodeId = undefined;
+      return undefined;
     }
   }
 

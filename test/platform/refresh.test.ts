@@ -130,6 +130,25 @@ describe("100426, the nodeId is taken", () => {
   });
 });
 
+describe("a device that cannot be read back after a lost answer", () => {
+  test("and is refused its own nodeId is asked for again, until reading tells whose nodeId it is", async () => {
+    const { refresh, calls, simulator } = await open({ duplicateOwnNodeId: true });
+    simulator.faults.add(atChange({ kind: "cut", applied: true }), {
+      ...{ kind: "html", operation: "deviceInfo", count: 2 },
+    });
+    expect(await refresh(keyed)).toMatchObject({ replayed: true });
+    expect(calls()).toBe("4 changes, 3 reads");
+  });
+
+  test("and has come online meanwhile leaves the outcome open: it may have come online with the new code", async () => {
+    const { refresh, simulator } = await open();
+    simulator.faults.add(atChange({ kind: "cut", applied: true, thenOnline: true }), {
+      ...{ kind: "html", operation: "deviceInfo", count: 0 },
+    });
+    await expect(refresh(keyed)).rejects.toMatchObject({ name: "OutcomeUnknownError", retryable: true });
+  });
+});
+
 describe("a device that is online with the wanted nodeId", () => {
   const online = { nodeId: keyed.nodeId, status: "ONLINE" } as const;
 
