@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { isErrorName } from "../../shared/errors.ts";
 import { errorOf, type Rekey, resultOf, startRekey } from "../end-to-end/rekey.ts";
 
-/** What became of requests whose login or read was cut after 0, 1, 2, ... bytes of its answer. */
+/** What became of requests whose login, renewal or read was cut after 0, 1, 2, ... bytes of its answer. */
 export interface CutTrial {
-  readonly operation: "login" | "deviceInfo";
+  readonly operation: "login" | "refreshToken" | "deviceInfo";
   readonly cuts: number;
   readonly answers: readonly string[];
   readonly logins: number;
@@ -13,30 +13,35 @@ export interface CutTrial {
 
 const dayMs = 86_400_000;
 const longestAnswer = 600;
+/** Logins and renewals that one cut may lead to: the one that is cut, one in its place, and the repeat's. */
+const mostLogins = { login: 2, refreshToken: 2, deviceInfo: 0 } as const;
 
 /**
- * Cuts the answer to a login, or to the read that `expectedNodeId` asks for, after every byte of it, on one running
- * system; each request is repeated with nothing in its way.
+ * Cuts the answer to a login, to a refreshToken, or to the read that `expectedNodeId` asks for, after every byte of it,
+ * on one running system; each request is repeated with nothing in its way.
  */
 export async function cutAtEveryByte(operation: CutTrial["operation"]): Promise<CutTrial> {
   const rekey = await startRekey({}, { codeKey: Buffer.alloc(32, 5).toString("base64") });
   try {
     resultOf(await rekey.refresh({ deviceId: "device-9" }));
-    const loginsBefore = rekey.simulator.counters.requests.login;
+    const { requests } = rekey.simulator.counters;
+    const logins = () => requests.login + requests.refreshToken;
+    const before = logins();
     const answers = new Set<string>();
     const wrong: string[] = [];
     for (let bytes = 0; bytes < longestAnswer; bytes += 1) {
       if (operation === "login") forgetToken(rekey);
+      if (operation === "refreshToken") await endToken(rekey);
+      const passwordLogins = requests.login;
       const { answer, faults } = await cutOnce(rekey, operation, bytes);
       answers.add(answer);
       wrong.push(...faults.map((fault) => `cut at byte ${bytes}: ${fault}`));
-      // Byte 0 of a kept-alive connection is safe to ask again for; any other that ends well is the whole answer.
-      if (answer === "ok" && bytes > 0) {
-        const logins = rekey.simulator.counters.requests.login - loginsBefore;
-        // The one that is cut, and the repeat's.
-        const most = operation === "login" ? 2 * (bytes + 1) : 0;
-        if (logins > most) wrong.push(`${logins} logins`);
-        return { operation, cuts: bytes + 1, answers: [...answers], logins, wrong };
+      // Byte 0 of a kept-alive connection is safe to ask again for; any other that ends well is the whole answer. A
+      // renewal that is cut is followed by a login.
+      if (answer === "ok" && bytes > 0 && (operation === "login" || requests.login === passwordLogins)) {
+        const made = logins() - before;
+        if (made > mostLogins[operation] * (bytes + 1)) wrong.push(`${made} logins`);
+        return { operation, cuts: bytes + 1, answers: [...answers], logins: made, wrong };
       }
     }
     throw new Error(`The answer to ${operation} has more than ${longestAnswer} bytes`);
@@ -61,6 +66,15 @@ async function cutOnce({ simulator, refresh }: Rekey, operation: CutTrial["opera
     ...(codes.size === 1 && states.every(({ nodeId }) => nodeId === request.nodeId) ? [] : ["a state of its own"]),
   ];
   return { answer, faults };
+}
+
+/** A session whose token has ended and whose refreshToken holds, and no sandbox that remembers another one. */
+async function endToken({ secrets, secretIds, lambda }: Rekey): Promise<void> {
+  secrets.store.advance(dayMs);
+  const stored = JSON.parse(secrets.store.read(secretIds.sessionSecret).version.content.text ?? "");
+  const text = JSON.stringify({ ...stored, issuedAtMs: 1, expiresAtMs: 1 });
+  secrets.store.put(secretIds.sessionSecret, { text }, randomUUID());
+  await lambda.recycle("refreshDeviceKey");
 }
 
 /** An ended session, without what it booked: the next request has to log in, however often that happened before. */

@@ -23,7 +23,7 @@ for (const one of cases) {
   );
 }
 const bytes = await everyByte();
-const cuts = [await cutAtEveryByte("login"), await cutAtEveryByte("deviceInfo")];
+const cuts = [await cutAtEveryByte("login"), await cutAtEveryByte("refreshToken"), await cutAtEveryByte("deviceInfo")];
 const everything = Object.keys(misfortunes).filter((one): one is Misfortune => one in misfortunes);
 const killings: readonly Misfortune[] = ["killed before", "killed after"];
 const crowds = {
