@@ -65,13 +65,13 @@ class SandboxSession implements Session {
 
   async current(deadline: Deadline): Promise<Token> {
     const stored = await this.look(deadline);
-    if (stored.versionId !== this.#renewals.unpublishedAfter) this.#cached = this.#renewals.usable(stored);
+    if (!this.#isSuperseded(stored)) this.#cached = this.#renewals.usable(stored);
     return this.token(deadline);
   }
 
   async replace(old: Token, deadline: Deadline): Promise<Renewed> {
     const stored = await this.look(deadline);
-    const published = this.#renewals.adoptable(stored, old.accessToken);
+    const published = this.#isSuperseded(stored) ? undefined : this.#renewals.adoptable(stored, old.accessToken);
     if (published !== undefined) return { token: this.#keep(published), renewed: false };
     return this.#renew({ base: stored, reason: "refused", refused: old.accessToken, deadline });
   }
@@ -87,6 +87,11 @@ class SandboxSession implements Session {
 
   look(deadline: Deadline): Promise<StoredSession> {
     return this.#renewals.read(deadline);
+  }
+
+  /** Whether a login of ours, which could not be published, has ended the token that stands there. */
+  #isSuperseded(stored: StoredSession): boolean {
+    return stored.versionId === this.#renewals.unpublishedAfter;
   }
 
   #keep(token: Token): Token {
