@@ -134,7 +134,16 @@ function schemeOf({ preset: name, signature: given }: Configuration, preset: Pre
   const { header = "", user, separator = null, idHeader = null, timestamp = null, ...rest } = given ?? {};
   if (header === "") faults.push({ path: "signature.header", message: "is missing" });
   if (user !== undefined) faults.push({ path: "signature.user", message: "belongs to shared-secret" });
-  const scheme = { ...hmacDefaults, ...defined(rest), header, separator, idHeader, timestamp };
+  const {
+    algorithm = hmacDefaults.algorithm,
+    encoding = hmacDefaults.encoding,
+    prefix = hmacDefaults.prefix,
+    key = hmacDefaults.key,
+    signed = hmacDefaults.signed,
+    windowSeconds = hmacDefaults.windowSeconds,
+  } = rest;
+  const settings = { algorithm, encoding, prefix, key, signed, windowSeconds };
+  const scheme: Scheme = { kind: "hmac", ...settings, header, separator, idHeader, timestamp };
   if (scheme.signed.includes("{id}") && idHeader === null) {
     faults.push({ path: "signature.idHeader", message: "is missing, and signed names {id}" });
   }
@@ -142,12 +151,6 @@ function schemeOf({ preset: name, signature: given }: Configuration, preset: Pre
     faults.push({ path: "signature.timestamp", message: "must be a header, since signed names {timestamp}" });
   }
   return scheme;
-}
-
-/** Without members that are undefined, which would hide the defaults. */
-function defined<Given extends object>(given: Given): { [Name in keyof Given]: Exclude<Given[Name], undefined> } {
-  const entries = Object.entries(given).filter(([, value]) => value !== undefined);
-  return Object.assign({ ...given }, Object.fromEntries(entries));
 }
 
 function malformed(name: string, faults: readonly Fault[]): RekeyError {

@@ -31,6 +31,9 @@ describe("a delivery", () => {
     ["bare", "urn:imei:860000000000001", "860000000000001"],
     ["urn", "00:11:22:33:44:55", "00:11:22:33:44:55"],
     ["bare", "86000000000000", "86000000000000"],
+    ["urn", "x860000000000001", "x860000000000001"],
+    ["urn", "8600000000000011", "8600000000000011"],
+    ["bare", "urn:imei:8600000000000011", "urn:imei:8600000000000011"],
     [undefined, "urn:imei:860000000000001", "urn:imei:860000000000001"],
   ])("with IMEIs %s makes %s into %s", async (imei, node, expected) => {
     const reading = await read({ ...(imei === undefined ? {} : { imei }) }, { ...payload, device: { id: "m", node } });
@@ -51,6 +54,8 @@ describe("a delivery", () => {
     ["an object for a device", { ...payload, device: { id: {}, node: "n" } }, "deviceId is not a text or a number"],
     ["a text without end", { ...payload, device: { id: "m", node: "n".repeat(1_001) } }, "nodeId has more than 1000"],
     ["a time that is none", { ...payload, seconds: "soon" }, "timeout is not a number of seconds"],
+    ["a time with a unit", { ...payload, seconds: "600s" }, "timeout is not a number of seconds"],
+    ["a time before now", { ...payload, seconds: -600 }, "timeout is not a number of seconds"],
     ["a time without end", { ...payload, seconds: 2_147_483_648 }, "timeout is not a number of seconds"],
     ["a ticket that is a path", { ...payload, ticket: "../1" }, "ticketId is not the id of a ticket"],
   ])("that meets the condition with %s is faulty, and says what", async (_, body, fault) => {
@@ -64,14 +69,76 @@ describe("a delivery", () => {
     expect(await read({ when })).toEqual({ kind: "ignored", reason: "the condition does not hold" });
   });
 
-  test("whose condition fails over it is refused with the field's name", async () => {
-    await expect(read({ when: "$sum(ticket.x, 'y')" })).rejects.toMatchObject({ name: "InvalidInputError" });
+  test.each([
+    ["its condition", { when: "$sum(ticket.x, 'y')" }, "when"],
+    ["a field", { fields: { ...fields, requester: "$sum(ticket, 'y')" } }, "requester"],
+  ])("over which %s fails is refused with the field's name and the reason", async (_, changes, path) => {
+    const error = await read(changes).catch((refusal: unknown) => refusal);
+    if (!(error instanceof RekeyError)) throw new Error("It is not refused");
+    expect(error.faults).toEqual([
+      { path, message: expect.stringMatching(/^cannot be read from this payload: .{10}/) },
+    ]);
+  });
+
+  test("that is no JSON is refused, and the answer says so", async () => {
+    await expect(read({}, Buffer.from("deviceId=1"))).rejects.toMatchObject({
+      ...{ name: "InvalidInputError", faults: [{ path: "", message: "the body is not JSON" }] },
+    });
+  });
+
+  test("names the one who asked, the application and the nodeId that is expected, in the chip's form", async () => {
+    const all = { ...fields, requester: "by", appId: "app", expectedNodeId: "was" };
+    const reading = await read(
+      { fields: all, imei: "urn" },
+      { ...payload, by: " Ines ", app: "owner", was: "8".repeat(15) },
+    );
+    expect(reading).toMatchObject({
+      order: { requester: "Ines", device: { appId: "owner", expectedNodeId: `urn:imei:${"8".repeat(15)}` } },
+    });
+  });
+
+  test("that leaves out what it need not say leaves it open", async () => {
+    const reading = await read({ fields: { deviceId: "device.id" } });
+    expect(reading).toMatchObject({ kind: "order" });
+    const { order } = reading.kind === "order" ? reading : expect.fail();
+    const { operationId: _, ...rest } = order;
+    expect(rest).toEqual({ ticketId: undefined, requester: undefined, device: { deviceId: "meter-1" } });
+  });
+
+  test("with a text of exactly a thousand characters, and the longest time, is read", async () => {
+    const node = "n".repeat(1_000);
+    const reading = await read({}, { ...payload, device: { id: "m", node }, seconds: 2_147_483_647 });
+    expect(reading).toMatchObject({ order: { device: { nodeId: node, timeout: 2_147_483_647 } } });
+  });
+
+  test("with two faults names each by its field, once", async () => {
+    const reading = await read({ when: "true" }, { device: { id: [], node: null }, ticket: 1, seconds: "1 s" });
+    expect(reading.kind === "faulty" ? reading.error.faults : []).toEqual([
+      { path: "deviceId", message: "has several values" },
+      { path: "nodeId", message: "is missing" },
+      { path: "timeout", message: "is not a number of seconds" },
+    ]);
   });
 
   test("that is a test call of PagerDuty or GitHub is ignored", async () => {
     const ping = { event: { event_type: "pagey.ping" } };
     expect(await read({ preset: "pagerduty", when: "true" }, ping)).toEqual({ kind: "ignored", reason: "a test call" });
     expect(await read({ preset: "github" }, {}, { "x-github-event": "ping" })).toMatchObject({ reason: "a test call" });
+  });
+
+  test.each([
+    null,
+    "pagey.ping",
+    { event: null },
+    { event: "pagey.ping" },
+    { event: { type: "pagey.ping" } },
+    { event: { event_type: ["pagey.ping"] } },
+  ])("of PagerDuty with the payload %j is no test call", async (body) => {
+    expect(await read({ preset: "pagerduty" }, body)).toEqual({ kind: "ignored", reason: "no deviceId" });
+  });
+
+  test("of GitHub about anything but a ping is no test call", async () => {
+    expect(await read({ preset: "github" }, payload, { "x-github-event": "issues" })).toMatchObject({ kind: "order" });
   });
 
   test("of any bytes is read, ignored or refused as InvalidInputError", async () => {
@@ -104,5 +171,18 @@ describe("an operation's id", () => {
     expect(await idOf(configured, payload, header("1"))).toBe(await idOf(configured, payload, header("2")));
     expect(await idOf({}, payload)).toBe(await idOf({}, payload));
     expect(await idOf({}, payload)).not.toBe(await idOf({}, { ...payload, seconds: 900 }));
+  });
+
+  test("of a sender without a header for it is not the same as that of one whose header says what its body says", async () => {
+    const body = JSON.stringify(payload);
+    const preset = { preset: "shared-secret" };
+    expect(await idOf(preset, payload, header("1"))).toBe(await idOf(preset, payload, header("2")));
+    expect(await idOf({}, payload, header(body))).not.toBe(await idOf({}, payload));
+  });
+
+  // Pinned: another way of making it would have every delivery under way at a deployment done twice.
+  test("is the same from one release to the next", async () => {
+    expect(await idOf({}, payload, header("1"))).toBe("desk-df95a3e556c47c2adf83dd232c9c7700");
+    expect(await idOf({}, payload)).toBe("desk-128cd66fa1085fa9d979168cde38722b");
   });
 });

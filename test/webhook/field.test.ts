@@ -12,6 +12,7 @@ const payload = {
     ],
   },
   empty: null,
+  grid: [["a"], ["c"]],
   text: "Device: meter-1\nIMEI: 860000000000001",
 };
 const read = async (expression: string, from: unknown = payload) => (await compileField(expression)).read(from);
@@ -32,6 +33,8 @@ describe("a plain path", () => {
     ["constructor", undefined],
     ["ticket.__proto__", undefined],
     ["ticket.tags.length", 2],
+    ["text.length", undefined],
+    ["grid[1][0]", "c"],
   ])("%s finds %j", async (expression, found) => {
     expect(isPlainPath(expression)).toBe(true);
     expect(await read(expression)).toEqual(found);
@@ -44,7 +47,7 @@ describe("a plain path", () => {
     },
   );
 
-  test.each(["truely", "nullable", "falsework.x", "grün.ß"])("%j is one", (expression) => {
+  test.each(["truely", "nullable", "falsework.x", "grün.ß", "a.$x", "is.true"])("%j is one", (expression) => {
     expect(isPlainPath(expression)).toBe(true);
   });
 });
@@ -61,6 +64,8 @@ describe("an expression", () => {
     ["3600", 3600],
     ["ticket.id = 7 and $exists(ticket.tags)", true],
     ["nothing.there[id=1]", undefined],
+    ["[ticket.id]", 7],
+    ["[ticket.id, 8]", [7, 8]],
   ])("%s finds %j", async (expression, found) => {
     expect(await read(expression)).toEqual(found);
   });
@@ -68,12 +73,15 @@ describe("an expression", () => {
   test("that cannot be read says where", async () => {
     await expect(compileField("ticket.((")).rejects.toMatchObject({
       ...{ name: "ConfigurationError", message: expect.stringMatching(/^The expression cannot be read: .+/) },
+      cause: expect.objectContaining({ position: expect.any(Number) }),
     });
   });
 
   test("of more than 2000 characters is refused, one of 2000 is not", async () => {
     const long = (length: number) => `"${"x".repeat(length - 2)}"`;
-    await expect(compileField(long(2_001))).rejects.toMatchObject({ name: "ConfigurationError" });
+    await expect(compileField(long(2_001))).rejects.toMatchObject({
+      ...{ name: "ConfigurationError", message: "The expression has more than 2000 characters" },
+    });
     expect(await read(long(2_000))).toBe("x".repeat(1_998));
   });
 

@@ -44,11 +44,35 @@ describe("a note of success", () => {
   });
 });
 
+test("a note says nothing of what nobody knows", () => {
+  const text = note({ nodeId: undefined, requestId: undefined });
+  expect(text.split("\n")[0]).toBe("Device meter-1 is re-keyed.");
+  expect(text.split("\n").at(-1)).toBe("Reference: desk-1");
+  expect(text).not.toMatch(/Asked for|Request:/);
+  expect(note({ deviceId: undefined }).split("\n")[0]).toBe("Device  is re-keyed for urn:imei:1.");
+});
+
+test.each([
+  ["=HYPERLINK('x')", "·HYPERLINK··x··"],
+  [" Ines ", "Ines"],
+  ["x".repeat(100), "x".repeat(100)],
+  ["x".repeat(101), `${"x".repeat(100)}…`],
+])("a requester %j is shown as %j", (requester, shown) => {
+  expect(note({ requester })).toContain(`\nAsked for by: ${shown}\n`);
+});
+
 describe("a note of failure", () => {
   test.each(errorNames)("of %s says in plain words why, and what helps", (error) => {
     const text = note({ outcome: { ok: false, error, detail: "Details" } });
     const { title, advice } = traitsOf(error);
     expect(text).toContain(`Device meter-1 is not re-keyed: ${title}.\nIn detail: Details\nWhat helps: ${advice}`);
+  });
+
+  test("of which no more is known than its name has no line for details, and a long one is cut at 500", () => {
+    const { title } = traitsOf("DeviceOnlineError");
+    const of = (detail: string) => note({ outcome: { ok: false, error: "DeviceOnlineError", detail } });
+    expect(of(title)).not.toContain("In detail");
+    expect(of("x".repeat(501))).toContain(`In detail: ${"x".repeat(500)}…\n`);
   });
 
   test("of something that nobody foresaw names whom to ask", () => {

@@ -37,6 +37,11 @@ describe("a source's configuration", () => {
       "when The expression cannot be read",
     ],
     [
+      "a field that cannot be read",
+      { preset: "jira", fields: { ...fields, nodeId: "a = (" } },
+      "fields.nodeId The expression cannot be read",
+    ],
+    [
       "a signature where it is fixed",
       { preset: "jira", fields, signature: { header: "X" } },
       "signature is fixed for jira",
@@ -103,6 +108,25 @@ describe("a source's configuration", () => {
     expect(await faultsOf(configuration)).not.toMatch(/s3cret|t0ken/);
   });
 
+  test("may leave out anything but the device: undefined is as good as absent", async () => {
+    const source = await readSource("desk", {
+      ...{ preset: "hmac", fields: { ...fields, nodeId: undefined } },
+      signature: { header: "X-Sign", algorithm: undefined, encoding: "base64", windowSeconds: undefined },
+    });
+    expect(Object.keys(source.fields)).toEqual(["deviceId"]);
+    expect(source.scheme).toMatchObject({ algorithm: "sha256", encoding: "base64", windowSeconds: 300 });
+    expect(source).toMatchObject({ when: undefined, imei: undefined, limitSeconds: undefined, ticket: undefined });
+  });
+
+  test("may have an id and a time signed that it says where to find", async () => {
+    const signature = {
+      ...{ header: "X", signed: "{id}{timestamp}{body}", idHeader: "X-Id", separator: ",", key: "hex" },
+      ...{ timestamp: { in: "header", name: "X-At", unit: "s" }, prefix: "v1=", windowSeconds: 60 },
+    };
+    const { scheme } = await readSource("desk", { preset: "hmac", fields, signature });
+    expect(scheme).toEqual({ kind: "hmac", algorithm: "sha256", encoding: "hex", ...signature });
+  });
+
   test("has hmac's defaults, and those of a shared secret", async () => {
     const hmac = await readSource("own", { preset: "hmac", fields, signature: { header: "X-Sign" } });
     expect(hmac.scheme).toMatchObject({
@@ -137,5 +161,7 @@ test.each([
   ["a/b", false],
   ["1^ORDERBYx", false],
   ["1?x", false],
+  ["x".repeat(128), true],
   ["x".repeat(129), false],
+  [".a", true],
 ])("%j is the id of a ticket: %s", (id, is) => expect(isTicketId(id)).toBe(is));

@@ -1,22 +1,9 @@
 import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { RekeyError } from "../../shared/errors.ts";
 import { hmacDefaults, presets, sharedSecretDefaults } from "../../shared/webhook/presets.ts";
-import { type HmacScheme, headerValue, type Scheme, verify, zendeskTestSecret } from "../../shared/webhook/verify.ts";
-
-const bytes = (text: string) => Buffer.from(text, "utf8");
-const hmac = (key: string | Buffer, ...parts: (string | Uint8Array)[]) =>
-  parts.reduce((mac, part) => mac.update(part), createHmac("sha256", key));
-
-function outcome(scheme: Scheme, secrets: string[], headers: Record<string, string>, body: Uint8Array, nowMs = 0) {
-  try {
-    verify(scheme, secrets, { headers, body, nowMs });
-    return "verified";
-  } catch (error) {
-    return error instanceof RekeyError ? error.name : `other: ${String(error)}`;
-  }
-}
+import { type HmacScheme, headerValue, zendeskTestSecret } from "../../shared/webhook/verify.ts";
+import { bytes, hmac, outcome } from "./signing.ts";
 
 function scheme(name: keyof typeof presets): HmacScheme {
   const found = presets[name].scheme;
