@@ -1,4 +1,4 @@
-import { type ErrorName, RekeyError, traitsOf } from "../errors.ts";
+import { type ErrorName, RekeyError } from "../errors.ts";
 import { type Clock, isoTime } from "../runtime/clock.ts";
 import type { FleetDevice } from "./devices.ts";
 import type { Pacer } from "./pacer.ts";
@@ -66,18 +66,18 @@ export async function workOff(batch: Batch, dependencies: BatchDependencies): Pr
   if (progress === undefined) throw new RekeyError("ConfigurationError", "The fleet run has no progress to add to");
   const lines = new Map(known.map((line) => [line.line, line]));
   // In a later round every device of a batch counts as waiting until there is news of it.
-  const counts = () => {
-    const own = countByStatus([...lines.values()]);
-    return progress.round > 1 ? { ...own, waiting: own.waiting + devices.length - lines.size } : own;
-  };
-  const counted = counts();
-  const current = () => {
-    const own = counts();
+  const atFirst = { done: 0, failed: 0, waiting: progress.round > 1 ? devices.length : 0 };
+  const counted = progress.batches?.[batch.outKey] ?? atFirst;
+  const current = (): RunProgress => {
+    const { done, failed, waiting } = countByStatus([...lines.values()]);
+    const silent = progress.round > 1 ? devices.length - lines.size : 0;
+    const own = { done, failed, waiting: waiting + silent };
     return {
       ...progress,
       done: progress.done - counted.done + own.done,
       failed: progress.failed - counted.failed + own.failed,
       waiting: progress.waiting - counted.waiting + own.waiting,
+      batches: { ...progress.batches, [batch.outKey]: own },
       updatedAtMs: clock.now(),
     };
   };
@@ -135,17 +135,22 @@ class Shift {
   async work(devices: readonly FleetDevice[]): Promise<unknown> {
     const { clock, pacer } = this.#dependencies;
     this.#queue = [...devices];
-    const endMs = clock.elapsed() + longestBatchMs;
+    // A slot may be minutes away, and the function would be killed while it waits for it.
+    let over = false;
+    const end = clock.sleep(longestBatchMs).then(() => {
+      over = true;
+    });
     let keptAtMs = clock.elapsed();
-    while (this.#stopped === undefined && clock.elapsed() < endMs) {
+    while (this.#stopped === undefined && !over) {
       const device = this.#queue.shift();
       if (device === undefined) {
         if (this.#inFlight.size === 0) break;
         await Promise.race(this.#inFlight);
         continue;
       }
-      if (this.#inFlight.size >= maxInFlight) await Promise.race(this.#inFlight);
-      await pacer.slot();
+      while (this.#inFlight.size >= maxInFlight) await Promise.race(this.#inFlight);
+      await Promise.race([pacer.slot(), end]);
+      if (over || this.#stopped !== undefined) break;
       const work = this.#one(device).finally(() => this.#inFlight.delete(work));
       this.#inFlight.add(work);
       if (clock.elapsed() - keptAtMs > flushMs) {
@@ -193,7 +198,7 @@ class Shift {
       status: error.retryable ? "waiting" : "failed",
       error: error.name,
       detail: error.message,
-      advice: traitsOf(error.name).advice,
+      advice: error.advice,
       at: isoTime(clock.now()),
     });
   }

@@ -99,7 +99,9 @@ function csvRecords(content: string, faults: FleetFault[]): CsvRecord[] {
   // Spreadsheets of half the world write semicolons.
   const separator = !firstLine.includes(",") && firstLine.includes(";") ? ";" : ",";
   // A field, quoted or plain, and what ends it.
-  const token = new RegExp(`(?:"((?:[^"]|"")*)"|([^${separator}\\r\\n]*))(${separator}|\\r?\\n|\\r|$)`, "y");
+  const token = new RegExp(`(?:"([^"]*(?:""[^"]*)*)"|([^${separator}\\r\\n]*))(${separator}|\\r?\\n|\\r|$)`, "y");
+  // Some spreadsheets end their lines with a carriage return alone.
+  const lineEnd = /\r\n|\r|\n/g;
   const records: CsvRecord[] = [];
   let line = 1;
   let record: CsvRecord = { line, fields: [] };
@@ -109,15 +111,15 @@ function csvRecords(content: string, faults: FleetFault[]): CsvRecord[] {
     // A quote that nothing closes is read as a plain field that begins with one, or not at all.
     if (whole === undefined || plain.startsWith('"')) {
       faults.push({ line: record.line, message: "has a quote that is not closed, or text after a closing quote" });
-      const next = content.indexOf("\n", from);
-      if (next === -1) return records;
-      token.lastIndex = next + 1;
+      lineEnd.lastIndex = from;
+      if (!lineEnd.test(content)) return records;
+      token.lastIndex = lineEnd.lastIndex;
       line += 1;
       record = { line, fields: [] };
       continue;
     }
     record.fields.push(quoted?.replaceAll('""', '"') ?? plain);
-    line += whole.split("\n").length - 1;
+    line += whole.split(/\r\n|\r|\n/).length - 1;
     if (end === separator) continue;
     records.push(record);
     record = { line, fields: [] };
@@ -137,14 +139,20 @@ function jsonRows(content: string, faults: FleetFault[]): Row[] {
     }
     const values = new Map<Column, string>();
     for (const [name, value] of fields) {
-      if (!isColumn(name)) faults.push({ line, message: `has a field "${shown(name)}" that is unknown` });
-      else if (typeof value === "string" || (typeof value === "number" && name === "timeout")) {
-        values.set(name, String(value));
-      } else if (value !== null) faults.push({ line, message: `${name} must be a text` });
+      const fault = isColumn(name) ? faultOf(name, value) : `has a field "${shown(name)}" that is unknown`;
+      if (fault !== undefined) faults.push({ line, message: fault });
+      else if (isColumn(name) && value !== null) values.set(name, String(value));
     }
     rows.push({ line, values });
   }
   return rows;
+}
+
+/** What is wrong with a member that is no text; null is as good as absent. */
+function faultOf(name: Column, value: unknown): string | undefined {
+  if (value === null || (typeof value === "number" && name === "timeout")) return undefined;
+  if (typeof value !== "string") return `${name} must be a text`;
+  return value === "" && name !== "deviceId" && name !== "timeout" ? `${name} is empty` : undefined;
 }
 
 /** The members of the JSON object in a text, or what is wrong with it. */
@@ -158,7 +166,7 @@ function jsonFields(text: string): [string, unknown][] | string {
   }
 }
 
-const unsafeInPath = /^\.{1,2}$|[\s/\\?#%]|\p{C}/u;
+const unsafeInPath = /^\.{1,2}$|[\s/\\?#%\uFFFD]|\p{C}/u;
 const largestTimeout = 2_147_483_647;
 
 function deviceOf({ line, values }: Row, faults: FleetFault[]): FleetDevice | undefined {

@@ -29,6 +29,8 @@ export const resultLine = z.object({
 /** One of {@link resultLine}. */
 export type ResultLine = z.infer<typeof resultLine>;
 
+const counts = z.object({ done: z.int(), failed: z.int(), waiting: z.int() });
+
 /** What a run is and how far it is; the one object that a progress view needs. */
 export const runProgress = z.object({
   run: z.string(),
@@ -41,6 +43,8 @@ export const runProgress = z.object({
   startedAtMs: z.number(),
   updatedAtMs: z.number(),
   finished: z.boolean(),
+  /** What the round's batches have added, by outKey: a batch that is worked off again adds only what is new. */
+  batches: z.optional(z.record(z.string(), counts)),
   /** Why the last batch broke off, if it did. */
   stopped: z.optional(z.object({ error: z.string(), cause: z.string() })),
 });

@@ -157,7 +157,7 @@ test.each([
   ["no request", [0], 3_000],
   ["more requests than slots", [5], 6_000],
   ["requests that are told of one by one", [1, 1, 1, 1], 5_000],
-  ["a request that was left over from an earlier slot", [1, 2], 4_000],
+  ["one request more than slots, told of in two parts", [1, 2], 4_000],
 ])("after two slots and %s the next call begins when they are paid for", async (_, sent, atMs) => {
   const clock = fixedClock();
   const pacer = createPacer(60, clock);
