@@ -138,6 +138,13 @@ describe("a lease that another holds", () => {
     // The label rests on slot 1, but that means "free" by now.
     expect(await wait(waiting, 1, 1_000)).toBe(2);
   });
+
+  test("counts the term anew when so much was published meanwhile that the label is held on the same slot again", async () => {
+    const waiting = open();
+    expect(await wait(waiting, 0, 5_000)).toBeUndefined();
+    expect(await wait(waiting, 2, 5_000)).toBeUndefined();
+    expect(await wait(waiting, 2, 5_000)).toBe(0);
+  });
 });
 
 test.each(["UpdateSecretVersionStage", "DescribeSecret", "PutSecretValue"])(

@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { LogIn } from "../../shared/platform/login.ts";
+import { createWorld, secretId, type World } from "./stored-session.ts";
+
+let world: World;
+
+beforeEach(() => {
+  world = createWorld();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const within = (milliseconds: number) => world.within(milliseconds);
+const stored = () => JSON.parse(world.store.store.read(secretId).version.content.text ?? "");
+
+describe("a publication", () => {
+  test("is the fifth call to the store, and the last", async () => {
+    const session = world.open();
+    const token = await session.token(within(5_000));
+    const before = world.store.calls.length;
+    await session.replace(token, within(5_000));
+    expect(world.store.calls.slice(before)).toEqual([
+      ...["GetSecretValue", "UpdateSecretVersionStage", "GetSecretValue", "DescribeSecret", "PutSecretValue"],
+    ]);
+  });
+
+  test("of a holder that was relieved is none, and it has not renewed", async () => {
+    await world.open().token(within(5_000));
+    const old = { accessToken: "token-1", issuedAtMs: 0, expiresAtMs: 0 };
+    const slow: LogIn = async () => {
+      await world.time.sleep(20_000);
+      return { accessToken: "late", expiresIn: 3600 };
+    };
+    const late = world.open({ logIn: slow }).replace(old, within(60_000));
+    await world.time.sleep(500);
+    await world.open().replace(old, within(15_000));
+    expect(await late).toMatchObject({ renewed: false, token: { accessToken: "token-2" } });
+  });
+
+  test("is told in the log with its reason and end, never with its token", async () => {
+    const session = world.open();
+    const { expiresAtMs } = await session.token(within(5_000));
+    const lines = session.lines.map((text) => JSON.parse(text));
+    expect(lines).toEqual([{ level: "INFO", message: "Access token renewed", reason: "ended", expiresAtMs }]);
+  });
+
+  test("succeeds although AWSCURRENT was moved back to a version that had a successor before", async () => {
+    const session = world.open();
+    const first = await session.token(within(5_000));
+    const older = world.store.store.read(secretId).version.id;
+    const { token } = await session.replace(first, within(5_000));
+    world.store.store.moveLabel(secretId, "AWSCURRENT", world.store.store.read(secretId).version.id, older);
+    expect(stored().accessToken).toBe("token-1");
+    // The turn of the older version is not where the label rests: it takes a term to see that nobody renews.
+    const renewed = await world.open().replace(first, within(15_000));
+    expect(renewed.token.accessToken).toBe("token-3");
+    expect(stored().accessToken).toBe("token-3");
+    expect(token.accessToken).toBe("token-2");
+  });
+
+  test("that exceeds the store's quota is an error in the log, by that cause", async () => {
+    const session = world.open();
+    const token = await session.token(within(5_000));
+    const operation = "PutSecretValue";
+    world.store.faults.add({ kind: "refuse", operation, type: "LimitExceededException", count: 0 });
+    await session.replace(token, within(5_000));
+    const line = session.lines.map((text) => JSON.parse(text)).find(({ level }) => level === "ERROR");
+    expect(line.message).toContain("the secret has too many versions");
+    world.store.faults.clear();
+    // The lease was not given back: so many sandboxes that cannot publish would kill each other's tokens in turn.
+    const second = await session.replace(await session.token(within(5_000)), within(15_000));
+    expect(second.token.accessToken).toBe("token-3");
+    expect(stored().accessToken).toBe("token-3");
+    const third = (await world.open().replace(second.token, within(5_000))).token.accessToken;
+    expect((await session.current(within(5_000))).accessToken).toBe(third);
+  });
+
+  test("that the store did not answer is an error in the log, with the error's name", async () => {
+    const session = world.open();
+    const token = await session.token(within(5_000));
+    world.store.faults.add({ kind: "error", operation: "PutSecretValue", count: 0 });
+    await session.replace(token, within(5_000));
+    const line = session.lines.map((text) => JSON.parse(text)).find(({ level }) => level === "ERROR");
+    expect(line).toEqual({ level: "ERROR", message: "Session cannot be published", error: "SecretsUnavailableError" });
+  });
+});
