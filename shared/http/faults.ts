@@ -18,9 +18,14 @@ export function parseInput<Schema extends z.ZodMiniType>(
   throw invalidInput([...faults, ...(parsed.success ? [] : parsed.error.issues.flatMap(faultsOf))]);
 }
 
-/** One error for all faults of an input. */
+// Nobody corrects more than these at a time, and a body of unknown keys must not come back as a longer answer.
+const maxFaults = 50;
+
+/** One error for all faults of an input; of very many the first ones are told, and how many more there are. */
 export function invalidInput(faults: readonly Fault[]): RekeyError {
-  return new RekeyError("InvalidInputError", `The input is not valid: ${listed(faults)}`, { faults });
+  const more = faults.length - maxFaults;
+  const told = more <= 0 ? faults : [...faults.slice(0, maxFaults), { path: "", message: `has ${more} more faults` }];
+  return new RekeyError("InvalidInputError", `The input is not valid: ${listed(told)}`, { faults: told });
 }
 
 function withoutNulls(input: unknown): unknown {

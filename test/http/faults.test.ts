@@ -64,4 +64,13 @@ describe("an input", () => {
     expect(message).toBe("The input is not valid: a is unknown; the body is not JSON");
     expect(faults).toHaveLength(2);
   });
+  test("of more than fifty tells the first fifty, and how many more there are", () => {
+    const unknown = (count: number) =>
+      Array.from({ length: count }, (_, index) => ({ path: `k${index}`, message: "is unknown" }));
+    expect(invalidInput(unknown(50)).faults).toHaveLength(50);
+    const { faults = [], message } = invalidInput(unknown(10_000));
+    expect(faults).toHaveLength(51);
+    expect(faults.at(-1)).toEqual({ path: "", message: "has 9950 more faults" });
+    expect(message.length).toBeLessThan(1_000);
+  });
 });
