@@ -51,6 +51,8 @@ const workflows = new SFNClient(
 const bucket = values.bucket ?? localFleetBucket;
 const stateMachineArn =
   values.workflow ?? "arn:aws:states:eu-central-1:123456789012:stateMachine:rekey-local-rekeyFleet";
+// An execution is named after its run and the time; Step Functions takes 80 characters.
+const longestRunName = 65;
 const pollMs = onAws ? 5_000 : 500;
 
 try {
@@ -78,6 +80,10 @@ async function main(): Promise<number> {
   console.log(`${devices.length} devices, no faults`);
   if (values["dry-run"]) return 0;
   const run = values.run ?? nameOf(file, text);
+  if (run.length > longestRunName) {
+    console.error(`The run's name has more than ${longestRunName} characters; nothing was sent`);
+    return 1;
+  }
   const executionArn = (await running(run)) ?? (await start(run, text));
   console.log(`Run ${run}; Ctrl-C leaves it running, the same command shows it again`);
   const { status, error, cause } = await follow(run, executionArn);
