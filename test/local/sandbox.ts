@@ -67,7 +67,9 @@ type Message =
   | { readonly kind: "result"; readonly result: string }
   | { readonly kind: "error" | "fatal"; readonly error: FunctionError };
 
-const childFile = fileURLToPath(new URL("./sandbox-child.mjs", import.meta.url));
+// `npm run runtime-client` runs the same tests with the bundles under AWS's own runtime client.
+const inside = process.env["REKEY_RUNTIME_CLIENT"] === "aws" ? "./sandbox-child-aws.mjs" : "./sandbox-child.mjs";
+const childFile = fileURLToPath(new URL(inside, import.meta.url));
 const initSeconds = 10;
 const running = new Set<ChildProcess>();
 process.on("exit", () => {
@@ -218,6 +220,8 @@ function environmentOf(options: SandboxOptions): Record<string, string> {
     AWS_LAMBDA_FUNCTION_NAME: options.functionName,
     AWS_LAMBDA_FUNCTION_VERSION: "$LATEST",
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(options.memoryMegabytes ?? 1024),
+    AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${options.functionName}`,
+    AWS_LAMBDA_LOG_STREAM_NAME: "local",
     ...options.environment,
   };
 }

@@ -27,7 +27,7 @@ const run = async (input: object = {}) =>
   local.over(await local.start("rekeyDevice", { deviceId, nodeId: nodeId(), ...input }));
 const notes = () =>
   local.system.lambda.lines
-    .filter(({ functionName }) => functionName === "writeTicketNote")
+    .filter(({ functionName, line }) => functionName === "writeTicketNote" && line.startsWith("{"))
     .map(({ line }) => JSON.parse(line) as Record<string, Record<string, unknown>>)
     .filter(({ request }) => request?.["deviceId"] === deviceId);
 
