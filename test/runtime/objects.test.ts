@@ -1,7 +1,14 @@
-import { expect, test } from "vitest";
-import { signedHeaders } from "../../shared/runtime/objects.ts";
+import { Readable } from "node:stream";
+import { text as textOf } from "node:stream/consumers";
+import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { RekeyError } from "../../shared/errors.ts";
+import type { Clock } from "../../shared/runtime/clock.ts";
+import { createObjectStore, signedHeaders } from "../../shared/runtime/objects.ts";
+import { type LocalObjectStore, startObjectStore } from "../local/object-store.ts";
+import { type Listener, listen } from "../secrets-endpoint/listener.ts";
 
-// The examples of AWS's page on signing requests to S3 with the Authorization header.
+// The key of the examples on AWS's page on signing requests to S3 with the Authorization header.
 const access = {
   region: "us-east-1",
   accessKeyId: "AKIAIOSFODNN7EXAMPLE",
@@ -9,24 +16,267 @@ const access = {
   sessionToken: "",
   s3Endpoint: "",
 };
-const now = new Date("2013-05-24T00:00:00Z");
+const beginMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+let nowMs: number;
+let waits: number[];
+/** Sleeping takes no time here, but moves the hands. */
+const clock: Clock = {
+  now: () => nowMs,
+  elapsed: () => nowMs,
+  sleep: async (milliseconds) => {
+    waits.push(milliseconds);
+    nowMs += milliseconds;
+  },
+};
+const storeOf = (changes: Partial<typeof access>) =>
+  createObjectStore({ bucket: "fleet", access: { ...access, ...changes }, clock });
+const failure = async (work: Promise<unknown>) =>
+  work.then(
+    () => "done",
+    (error: unknown) => (error instanceof Error ? `${error.name}: ${error.message}` : String(error)),
+  );
 
-test.each([
-  [
-    "GET",
-    "https://examplebucket.s3.amazonaws.com/test.txt",
-    "",
-    { range: "bytes=0-9" },
-    "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
-  ],
-  [
-    "PUT",
-    "https://examplebucket.s3.amazonaws.com/test%24file.text",
-    "Welcome to Amazon S3.",
-    { date: "Fri, 24 May 2013 00:00:00 GMT", "x-amz-storage-class": "REDUCED_REDUNDANCY" },
-    "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
-  ],
-])("a %s is signed as AWS's own example is", (method, url, body, headers, signature) => {
-  const { authorization } = signedHeaders({ method, url: new URL(url), body, headers }, access, now);
-  expect(authorization?.split("Signature=")[1]).toBe(signature);
+beforeEach(() => {
+  nowMs = beginMs;
+  waits = [];
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe("a signature", () => {
+  test.each([
+    [
+      "GET",
+      "https://examplebucket.s3.amazonaws.com/test.txt",
+      "",
+      { range: "bytes=0-9" },
+      "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+    ],
+    [
+      "PUT",
+      "https://examplebucket.s3.amazonaws.com/test%24file.text",
+      "Welcome to Amazon S3.",
+      { date: "Fri, 24 May 2013 00:00:00 GMT", "x-amz-storage-class": "REDUCED_REDUNDANCY" },
+      "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
+    ],
+  ])("of a %s is that of AWS's own example", (method, url, body, headers, signature) => {
+    const request = { method, url: new URL(url), body, headers };
+    const { authorization } = signedHeaders(request, access, new Date("2013-05-24T00:00:00Z"));
+    expect(authorization?.split("Signature=")[1]).toBe(signature);
+  });
+
+  test("does not change with the blanks around a header's value, and the host is not sent by us", () => {
+    const url = new URL("https://fleet.s3.us-east-1.amazonaws.com/key");
+    const signed = (range: string) =>
+      signedHeaders({ method: "GET", url, body: "", headers: { range } }, access, new Date(beginMs));
+    expect(signed("  bytes=0-9 ")["authorization"]).toBe(signed("bytes=0-9")["authorization"]);
+    expect(signed("bytes=0-9")).not.toHaveProperty("host");
+  });
+});
+
+describe("beside AWS's own client", () => {
+  interface Sent {
+    readonly address: string;
+    readonly headers: Readonly<Record<string, string>>;
+  }
+  interface Case {
+    readonly key: string;
+    readonly region?: string;
+    readonly sessionToken?: string;
+    /** Written when there is one, else read. */
+    readonly text?: string;
+  }
+
+  async function sentByUs({ key, text, region = access.region, sessionToken = "" }: Case): Promise<Sent> {
+    const sent: Sent[] = [];
+    vi.spyOn(globalThis, "fetch").mockImplementation(async (address, options) => {
+      sent.push({ address: String(address), headers: Object.fromEntries(new Headers(options?.headers)) });
+      return new Response("");
+    });
+    const store = storeOf({ region, sessionToken });
+    await (text === undefined ? store.get(key) : store.put(key, text));
+    return sent[0] ?? expect.fail();
+  }
+
+  async function sentByAws({ key, text, region = access.region, sessionToken = "" }: Case): Promise<Sent> {
+    const sent: Sent[] = [];
+    const { accessKeyId, secretAccessKey } = access;
+    const client = new S3Client({
+      ...{ region, maxAttempts: 1, requestChecksumCalculation: "WHEN_REQUIRED" },
+      credentials: { accessKeyId, secretAccessKey, ...(sessionToken === "" ? {} : { sessionToken }) },
+      requestHandler: {
+        handle: async (request: {
+          readonly hostname: string;
+          readonly path: string;
+          readonly headers: Sent["headers"];
+        }) => {
+          sent.push({ address: `https://${request.hostname}${request.path}`, headers: request.headers });
+          return { response: { statusCode: 200, headers: {}, body: Readable.from([]) } };
+        },
+      },
+    });
+    // It says in a query which of its commands this is, which S3 does not ask for.
+    client.middlewareStack.add(
+      (next) => (args) => {
+        Object.assign(args.request as object, { query: {} });
+        return next(args);
+      },
+      { step: "build" },
+    );
+    const place = { Bucket: "fleet", Key: key };
+    if (text === undefined) await client.send(new GetObjectCommand(place));
+    else await client.send(new PutObjectCommand({ ...place, Body: text }));
+    return sent[0] ?? expect.fail();
+  }
+
+  const cases: readonly Case[] = [
+    { key: "runs/june/progress.json" },
+    { key: "runs/june/progress.json", text: '{"done":1}' },
+    { key: "a b+c%20d/é/ü.csv", region: "eu-central-1", text: "Zürich\n" },
+    { key: "-._~!'()*$&,;:=@?#[]\"<>\\^`{|}", text: " " },
+    { key: "a//b/", region: "cn-north-1" },
+    { key: "inbox/june.csv", region: "us-gov-west-1", sessionToken: "IQoJ//+token==" },
+    { key: "inbox/june.csv", sessionToken: "IQoJ//+token==", text: "deviceId\n" },
+  ];
+
+  test.each(cases)("the request for %j has the same address, hash of its content and token", async (one) => {
+    const [ours, aws] = [await sentByUs(one), await sentByAws(one)];
+    expect(ours.address).toBe(aws.address);
+    for (const name of ["x-amz-content-sha256", "x-amz-security-token"]) {
+      expect(ours.headers[name]).toBe(aws.headers[name]);
+    }
+  });
+
+  test.each(cases)("the request for %j has the same signature over the same headers", async (one) => {
+    const { address, headers } = await sentByAws(one);
+    const signedByAws = /SignedHeaders=([^,]+), Signature=(\w+)/.exec(headers["authorization"] ?? "") ?? [];
+    const names = signedByAws[1]?.split(";") ?? [];
+    const own = ["host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"];
+    const further = names.filter((name) => !own.includes(name)).map((name) => [name, headers[name] ?? ""]);
+    const [, year, month, day, hour, minute, second] =
+      /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(headers["x-amz-date"] ?? "") ?? [];
+    const ours = signedHeaders(
+      {
+        ...{ method: one.text === undefined ? "GET" : "PUT", url: new URL(address), body: one.text ?? "" },
+        headers: Object.fromEntries(further),
+      },
+      { ...access, region: one.region ?? access.region, sessionToken: one.sessionToken ?? "" },
+      new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}.999Z`),
+    );
+    expect(ours["authorization"]).toContain(`SignedHeaders=${names.join(";")},Signature=${signedByAws[2]}`);
+    expect(ours).toMatchObject(
+      Object.fromEntries(own.slice(1).flatMap((name) => (names.includes(name) ? [[name, headers[name]]] : []))),
+    );
+  });
+});
+
+describe("a bucket", () => {
+  let bucket: LocalObjectStore;
+  beforeEach(async () => {
+    bucket = await startObjectStore();
+  });
+  afterEach(() => bucket.close());
+
+  test.each(["runs/june/1.jsonl", "a b/(c)*'!~é+%.csv", "question?/hash#/100%25"])(
+    "gives back under %j what was put there",
+    async (key) => {
+      const store = storeOf({ s3Endpoint: bucket.url });
+      await store.put(key, "Zürich\n");
+      expect([...bucket.objects.keys()]).toEqual([`fleet/${key}`]);
+      expect(await store.get(key)).toBe("Zürich\n");
+      expect(await store.get(`${key}.other`)).toBeUndefined();
+    },
+  );
+
+  test.each(["", "/", "//"])("stands behind its endpoint, written with %j at the end", async (end) => {
+    await storeOf({ s3Endpoint: `${bucket.url}${end}` }).put("key", "text");
+    expect([...bucket.objects.keys()]).toEqual(["fleet/key"]);
+  });
+});
+
+describe("a service", () => {
+  interface Request {
+    readonly line: string;
+    readonly time: string;
+    readonly body: string;
+  }
+  /** A status and what is said with it; or the connection is cut, or nothing happens at all. */
+  type Answer = readonly [status: number, body?: string] | "cut" | "silence";
+
+  let service: Listener;
+  let requests: Request[];
+  /** The next answers; the last one goes on. */
+  let answers: Answer[];
+  beforeEach(async () => {
+    requests = [];
+    service = await listen(async (request, response) => {
+      const body = await textOf(request);
+      const { method, url, headers, socket } = request;
+      requests.push({ line: `${method} ${url}`, time: String(headers["x-amz-date"]), body });
+      const answer = (answers.length > 1 ? answers.shift() : answers[0]) ?? expect.fail();
+      if (answer === "cut") socket.destroy();
+      else if (answer !== "silence") response.writeHead(answer[0]).end(answer[1]);
+    });
+  });
+  afterEach(() => service.down());
+  const get = () => storeOf({ s3Endpoint: service.url }).get("key");
+  const put = () => storeOf({ s3Endpoint: service.url }).put("key", "text");
+
+  test("that fails is asked again, each time after twice as long, with a signature of that moment", async () => {
+    answers = [[503], [429], "cut", [500], [200]];
+    await put();
+    expect(waits).toEqual([400, 800, 1_600, 3_200]);
+    expect(requests.map(({ time }) => time)).toEqual([
+      "20260102T030405Z",
+      "20260102T030406Z",
+      "20260102T030406Z",
+      "20260102T030408Z",
+      "20260102T030411Z",
+    ]);
+    expect(new Set(requests.map(({ line, body }) => `${line} ${body}`))).toEqual(new Set(["PUT /fleet/key text"]));
+  });
+
+  test.each<[Answer, string]>([
+    [[500], "status 500"],
+    [[503, "<Code>SlowDown</Code>"], "status 503"],
+    [[429], "status 429"],
+    ["cut", "TypeError"],
+  ])("whose every answer is %j is asked five times, and no more", async (answer, fault) => {
+    answers = [answer];
+    const said = `Error: The object store did not answer 5 times: ${fault}`;
+    expect([await failure(get()), await failure(put())]).toEqual([said, said]);
+    expect(requests).toHaveLength(10);
+  });
+
+  test("that is silent is waited for half a minute each time", async () => {
+    const timeouts: number[] = [];
+    const { timeout } = AbortSignal;
+    vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => {
+      timeouts.push(milliseconds);
+      return timeout.call(AbortSignal, 20);
+    });
+    answers = ["silence"];
+    expect(await failure(get())).toBe("Error: The object store did not answer 5 times: TimeoutError");
+    expect(timeouts).toEqual(Array(5).fill(30_000));
+  });
+
+  test.each<[string, string, () => Promise<unknown>, Answer]>([
+    ["get", "403 AccessDenied", get, [403, "<Error><Code>AccessDenied</Code></Error>"]],
+    ["put", "403 AccessDenied", put, [403, "<Error><Code>AccessDenied</Code></Error>"]],
+    ["get", "404 NoSuchBucket", get, [404, "<Error><Code>NoSuchBucket</Code></Error>"]],
+    ["put", "404 NoSuchBucket", put, [404, "<Error><Code>NoSuchBucket</Code></Error>"]],
+    ["get", "301 PermanentRedirect", get, [301, "<Error><Code>PermanentRedirect</Code></Error>"]],
+    ["get", "400 ", get, [400, "no XML"]],
+    ["put", "499 ", put, [499]],
+  ])("that refuses a %s with %s is not asked again: it is a ConfigurationError", async (_, said, work, answer) => {
+    answers = [answer];
+    const error: unknown = await work().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(RekeyError);
+    expect(error).toMatchObject({
+      ...{ name: "ConfigurationError", message: "The bucket of fleet runs cannot be used" },
+      cause: { message: `S3 answered ${said}` },
+    });
+    expect([requests.length, waits]).toEqual([1, []]);
+  });
 });

@@ -1,9 +1,250 @@
-import { expect, test } from "vitest";
-import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
-import { createSecrets } from "../../shared/runtime/secrets.ts";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { RekeyError } from "../../shared/errors.ts";
+import { type Deadline, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
+import { createSecrets, type Secrets } from "../../shared/runtime/secrets.ts";
+import { startSecretsEndpoint } from "../secrets-endpoint/server.ts";
+import { SimulatedStore } from "../simulation/store.ts";
+import { SimulatedTime } from "../simulation/time.ts";
 
-test("a secret that the environment does not name is a ConfigurationError, without a call", async () => {
-  await expect(createSecrets().read("", deadlineIn(1_000, systemClock))).rejects.toMatchObject({
-    name: "ConfigurationError",
+const [first, second, third] = ["1", "2", "3"].map((digit) => digit.repeat(32)) as [string, string, string];
+const arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:nowhere-AbCdEf";
+let time: SimulatedTime;
+let store: SimulatedStore;
+let secrets: Secrets;
+
+beforeEach(() => {
+  time = new SimulatedTime();
+  vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => time.timeout(milliseconds));
+  store = new SimulatedStore(time, { session: null });
+  store.store.put("session", { text: "first" }, first);
+  secrets = createSecrets(store.client());
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
+const within = (milliseconds = 10_000) => deadlineIn(milliseconds, time.clock());
+const failure = async (work: Promise<unknown>) =>
+  work.then(
+    (value) => value,
+    (error: unknown) => (error instanceof RekeyError ? `${error.name}: ${error.message}` : String(error)),
+  );
+const labelsOf = (versionId: string) => [...(store.store.find("session").versions.get(versionId)?.labels ?? [])];
+
+describe("a read", () => {
+  test("brings the current version and its id", async () => {
+    store.store.put("session", { text: "second" }, second);
+    expect(await secrets.read("session", within())).toEqual({ versionId: second, text: "second" });
   });
+
+  test.each(["missing", "empty"])("of a secret that is %s brings nothing", async (id) => {
+    store.store.create("empty", undefined);
+    expect(await secrets.read(id, within())).toBeUndefined();
+  });
+
+  test("of a binary secret brings an empty text", async () => {
+    store.store.put("session", { binary: "AAAA" }, second);
+    expect(await secrets.read("session", within())).toEqual({ versionId: second, text: "" });
+  });
+
+  test("of a secret that the environment does not name is a ConfigurationError, without a call", async () => {
+    expect(await failure(secrets.read("", within()))).toBe(
+      "ConfigurationError: The environment does not name a secret that is needed",
+    );
+    expect(store.calls).toEqual([]);
+  });
+
+  test("of a secret that is marked for deletion is a ConfigurationError", async () => {
+    store.store.delete("session", 7);
+    expect(await failure(secrets.read("session", within()))).toMatch(/^ConfigurationError/);
+  });
+});
+
+describe("a write", () => {
+  test("makes the text the current one", async () => {
+    expect(await secrets.write("session", { token: second, text: "second" }, within())).toBe("written");
+    expect(await secrets.read("session", within())).toEqual({ versionId: second, text: "second" });
+  });
+
+  test("with labels of its own leaves the current version as it is", async () => {
+    expect(await secrets.write("session", { token: second, text: "second", labels: ["LEASE"] }, within())).toBe(
+      "written",
+    );
+    expect((await secrets.read("session", within()))?.text).toBe("first");
+    expect(labelsOf(second)).toEqual(["LEASE"]);
+  });
+
+  test.each([
+    ["the same text is written", "first", "written"],
+    ["another text is taken", "second", "taken"],
+  ])("that was made before, now with %s", async (_, text, outcome) => {
+    expect(await secrets.write("session", { token: first, text }, within())).toBe(outcome);
+    expect((await secrets.read("session", within()))?.text).toBe("first");
+  });
+
+  test("beyond the number of versions that a secret may have is limited", async () => {
+    store = new SimulatedStore(time, { session: "first" }, 1);
+    const outcome = createSecrets(store.client()).write("session", { token: second, text: "second" }, within());
+    expect(await outcome).toBe("limited");
+  });
+
+  test("into a secret that is missing creates it under the same token", async () => {
+    expect(await secrets.write("fresh", { token: second, text: "second" }, within())).toBe("written");
+    expect(store.calls).toEqual(["PutSecretValue", "CreateSecret"]);
+    expect(await secrets.read("fresh", within())).toEqual({ versionId: second, text: "second" });
+  });
+
+  test("by two at once into a secret that is missing is done by one, and taken for the other", async () => {
+    const write = (token: string) => secrets.write("fresh", { token, text: token }, within());
+    expect(await Promise.all([write(second), write(third)])).toEqual(["written", "taken"]);
+  });
+
+  test("into an ARN that is missing creates nothing: an ARN is no name", async () => {
+    const outcome = await failure(secrets.write(arn, { token: second, text: "second" }, within()));
+    expect(outcome).toBe("ConfigurationError: The session secret does not exist");
+    expect(store.calls).toEqual(["PutSecretValue"]);
+  });
+
+  test("into a secret that is missing, by somebody who may not create it, says that it does not exist", async () => {
+    store.faults.add({ kind: "refuse", operation: "CreateSecret", type: "AccessDeniedException" });
+    await expect(secrets.write("fresh", { token: second, text: "second" }, within())).rejects.toMatchObject({
+      ...{ name: "ConfigurationError", message: "The session secret does not exist" },
+      cause: { name: "AccessDeniedException" },
+    });
+  });
+});
+
+describe("a label", () => {
+  const move = (from: string | undefined, to: string, id = "session") =>
+    secrets.moveLabel(id, { label: "LEASE", to, ...(from === undefined ? {} : { from }) }, within());
+  beforeEach(() => {
+    store.store.put("session", { text: "second" }, second, ["LEASE"]);
+  });
+
+  test("moves from the version that holds it", async () => {
+    expect(await move(second, first)).toBe("moved");
+    expect(await secrets.holderOf("session", "LEASE", within())).toBe(first);
+  });
+
+  test("does not move from one that does not hold it, nor from one that is not named", async () => {
+    expect([await move(first, first), await move(undefined, first)]).toEqual(["refused", "refused"]);
+    expect(await secrets.holderOf("session", "LEASE", within())).toBe(second);
+  });
+
+  test("that nobody holds is given to whoever wants it", async () => {
+    store.store.moveLabel("session", "LEASE", second, undefined);
+    expect(await move(undefined, first)).toBe("moved");
+    expect(await secrets.holderOf("session", "LEASE", within())).toBe(first);
+  });
+
+  test("does not move to a version, or in a secret, that is unknown", async () => {
+    expect([await move(second, third), await move(second, first, "missing")]).toEqual([
+      "unknownVersion",
+      "unknownVersion",
+    ]);
+  });
+
+  test.each([
+    ["session", "NOBODY'S"],
+    ["missing", "LEASE"],
+    ["empty", "LEASE"],
+  ])("in %s named %s is held by nobody", async (id, label) => {
+    store.store.create("empty", undefined);
+    expect(await secrets.holderOf(id, label, within())).toBeUndefined();
+  });
+});
+
+const operations: Readonly<Record<string, (deadline: Deadline) => Promise<unknown>>> = {
+  GetSecretValue: (deadline) => secrets.read("session", deadline),
+  PutSecretValue: (deadline) => secrets.write("session", { token: second, text: "second" }, deadline),
+  CreateSecret: (deadline) => secrets.write("fresh", { token: second, text: "second" }, deadline),
+  UpdateSecretVersionStage: (deadline) =>
+    secrets.moveLabel("session", { label: "AWSCURRENT", from: first, to: first }, deadline),
+  DescribeSecret: (deadline) => secrets.holderOf("session", "AWSCURRENT", deadline),
+};
+/** What each name comes to where `special` says nothing else. */
+const usual: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    [
+      ...["AccessDeniedException", "DecryptionFailure", "UnrecognizedClientException", "InvalidSignatureException"],
+      ...["ExpiredTokenException", "InvalidParameterException", "InvalidRequestException", "ValidationException"],
+    ].map((name) => [name, "ConfigurationError: The secrets store refuses to hand out a secret"]),
+  ),
+  ...Object.fromEntries(
+    [
+      ...["InternalServiceError", "InternalServiceErrorException", "ThrottlingException", "LimitExceededException"],
+      ...["ResourceExistsException", "ServiceUnavailable", "SomethingNew"],
+    ].map((name) => [name, "SecretsUnavailableError: The secrets store does not answer"]),
+  ),
+};
+const special: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  PutSecretValue: { ResourceExistsException: "taken", LimitExceededException: "limited" },
+  CreateSecret: {
+    ...{ ResourceExistsException: "taken", LimitExceededException: "limited" },
+    AccessDeniedException: "ConfigurationError: The session secret does not exist",
+  },
+  UpdateSecretVersionStage: {
+    ...{ InvalidParameterException: "refused", InvalidRequestException: "refused" },
+    ...{ ThrottlingException: "refused", LimitExceededException: "refused" },
+  },
+};
+
+describe.each(Object.keys(operations))("%s", (operation) => {
+  const call = (deadline = within()) => operations[operation]?.(deadline) ?? expect.fail();
+
+  test.each(Object.entries({ ...usual, ...special[operation] }))("refused with %s comes to: %s", async (type, said) => {
+    store.faults.add({ kind: "refuse", operation, type });
+    expect(await failure(call())).toBe(said);
+  });
+
+  test("refused keeps the store's own error for the log", async () => {
+    store.faults.add({ kind: "refuse", operation, type: "DecryptionFailure" });
+    await expect(call()).rejects.toMatchObject({ cause: { name: "DecryptionFailure" } });
+  });
+
+  test("cut off can be tried again in five seconds", async () => {
+    store.faults.add({ kind: "cut", operation });
+    await expect(call()).rejects.toMatchObject({
+      ...{ name: "SecretsUnavailableError", retryAfterSeconds: 5 },
+      cause: { message: "socket hang up" },
+    });
+  });
+
+  test.each([
+    [15_000, 5_000],
+    [3_000, 3_000],
+    [0, 1],
+  ])("not answered, with %d ms left, is given up after %d ms", async (leftMs, givenUpMs) => {
+    store.faults.add({ kind: "hang", operation });
+    expect(await failure(call(within(leftMs)))).toBe("SecretsUnavailableError: The secrets store does not answer");
+    // Only the write before it, which took ten, has shown that there is a secret to create.
+    const askedMs = operation === "CreateSecret" && leftMs === 15_000 ? 10 : 0;
+    expect(time.elapsedMs).toBe(givenUpMs + askedMs);
+  });
+});
+
+test("without credentials that can be had it is a ConfigurationError", async () => {
+  const credentials = () => Promise.reject(Object.assign(new Error("None"), { name: "CredentialsProviderError" }));
+  const client = new SecretsManagerClient({ region: "eu-central-1", credentials, maxAttempts: 1 });
+  await expect(createSecrets(client).read("session", within())).rejects.toMatchObject({
+    ...{ name: "ConfigurationError", cause: { name: "CredentialsProviderError" } },
+  });
+});
+
+test("the store of AWS's own variables is asked three times before it counts as down", async () => {
+  vi.restoreAllMocks();
+  const endpoint = await startSecretsEndpoint({ secrets: { session: "first" } });
+  vi.stubEnv("AWS_ENDPOINT_URL_SECRETS_MANAGER", endpoint.url);
+  vi.stubEnv("AWS_REGION", "eu-central-1");
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "local");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "local");
+  endpoint.faults.add({ kind: "error", count: 5 });
+  const own = createSecrets();
+  const read = () => own.read("session", deadlineIn(5_000, systemClock));
+  await expect(read()).rejects.toMatchObject({ name: "SecretsUnavailableError" });
+  expect(endpoint.counters.calls()).toBe(3);
+  expect((await read())?.text).toBe("first");
+  await endpoint.close();
 });

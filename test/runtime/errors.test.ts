@@ -1,0 +1,164 @@
+import { describe, expect, test } from "vitest";
+import * as z from "zod/mini";
+import {
+  type ErrorContext,
+  type ErrorName,
+  errorNames,
+  isErrorName,
+  RekeyError,
+  traitsOf,
+} from "../../shared/errors.ts";
+import { faultsOf, listed } from "../../shared/faults.ts";
+import { jsonOf } from "../../shared/json.ts";
+
+// The table of errors that the users of this service are given.
+const promised: readonly [name: ErrorName, status: number, retryable: boolean][] = [
+  ["InvalidInputError", 400, false],
+  ["ApplicationNotAuthorizedError", 403, false],
+  ["DeviceNotFoundError", 404, false],
+  ["NodeIdTakenError", 409, false],
+  ["NodeIdChangedError", 409, false],
+  ["DeviceNotActiveError", 409, false],
+  ["DeviceOnlineError", 409, true],
+  ["PlatformThrottledError", 429, true],
+  ["ConfigurationError", 500, false],
+  ["SecretsUnavailableError", 503, true],
+  ["RenewalLimitedError", 429, true],
+  ["AccessTokenRejectedError", 502, true],
+  ["PlatformReplyError", 502, true],
+  ["PlatformUnavailableError", 503, true],
+  ["OutcomeUnknownError", 504, true],
+  ["NoteFailedError", 502, true],
+  ["RouteNotFoundError", 404, false],
+  ["MethodNotAllowedError", 405, false],
+  ["PayloadTooLargeError", 413, false],
+  ["UnsupportedMediaTypeError", 415, false],
+  ["SignatureError", 401, false],
+];
+
+describe("the family", () => {
+  test.each(promised)("has a %s, of status %d, worth a repeat: %s", (name, status, retryable) => {
+    const error = new RekeyError(name, "It failed");
+    expect(error).toBeInstanceOf(Error);
+    expect(error).toMatchObject({ name, message: "It failed", status, retryable });
+    expect(error).toMatchObject(traitsOf(name));
+    expect(String(error)).toBe(`${name}: It failed`);
+  });
+
+  test("has no further members", () => {
+    expect([...errorNames].sort()).toEqual(promised.map(([name]) => name).sort());
+  });
+
+  test.each(["", "Error", "invalidInputError", "constructor", "toString", "__proto__"])("does not have %j", (text) => {
+    expect(isErrorName(text)).toBe(false);
+  });
+});
+
+describe("an error", () => {
+  const context = {
+    ...{ platformCode: "1010009", status: 418, retryable: false, advice: "Wait", retryAfterSeconds: 7 },
+    ...{ faults: [{ path: "a", message: "is missing" }], allow: ["GET"], cause: new Error("Socket hang up") },
+  } satisfies Required<ErrorContext>;
+
+  test("of which nothing more is known has its name's defaults and nothing else", () => {
+    const error = new RekeyError("DeviceOnlineError", "It is online");
+    const { platformCode, retryAfterSeconds, faults, allow } = error;
+    expect([platformCode, retryAfterSeconds, faults, allow]).toEqual(Array(4).fill(undefined));
+    expect("cause" in error).toBe(false);
+  });
+
+  test("takes over all that is known of its occurrence, but for the title", () => {
+    const error = new RekeyError("PlatformThrottledError", "Too many", context);
+    expect(error).toMatchObject({ ...context, title: traitsOf("PlatformThrottledError").title });
+  });
+
+  test("is retryable when its occurrence is, though its name is not", () => {
+    expect(new RekeyError("ConfigurationError", "No", { retryable: true }).retryable).toBe(true);
+  });
+
+  test.each(Object.entries(context))("whose %s is changed keeps the rest", (trait, value) => {
+    const before = new RekeyError("PlatformThrottledError", "Too many", {
+      ...{ platformCode: "1", status: 429, retryable: true, advice: "Stop", retryAfterSeconds: 60 },
+      ...{ faults: [], allow: [], cause: "another" },
+    });
+    const after = before.with({ [trait]: value });
+    const { name, message, title, status, retryable, advice, platformCode, retryAfterSeconds, faults, allow, cause } =
+      before;
+    expect(after).toMatchObject({
+      ...{ name, message, title, status, retryable, advice, platformCode, retryAfterSeconds, faults, allow, cause },
+      [trait]: value,
+    });
+    expect(before).not.toMatchObject({ [trait]: value });
+  });
+
+  test("that is changed says the same, unless it is given other words", () => {
+    const error = new RekeyError("DeviceOnlineError", "It is online");
+    expect(error.with({}).message).toBe("It is online");
+    expect(error.with({}, "It is still online").message).toBe("It is still online");
+    expect(error.with({ retryable: false })).toBeInstanceOf(RekeyError);
+    expect(error).toMatchObject({ message: "It is online", retryable: true });
+  });
+
+  test("that is changed gains nothing that neither it nor the change had", () => {
+    const after = new RekeyError("DeviceOnlineError", "It is online").with({ retryAfterSeconds: 60 });
+    expect([after.platformCode, after.faults, after.allow, "cause" in after]).toEqual([
+      ...[undefined, undefined, undefined, false],
+    ]);
+    expect(after).toMatchObject({ ...traitsOf("DeviceOnlineError"), retryAfterSeconds: 60 });
+  });
+});
+
+describe("what is wrong with a value", () => {
+  const schema = z.strictObject({
+    text: z.optional(z.string().check(z.minLength(1), z.maxLength(3))),
+    long: z.optional(z.string().check(z.minLength(2))),
+    letters: z.optional(z.string().check(z.regex(/^[a-z]*$/, "must be letters"))),
+    plain: z.optional(z.string().check(z.regex(/^x/))),
+    unsaid: z.optional(z.string().check(z.regex(/^x/, { error: "" }))),
+    whole: z.optional(z.int().check(z.minimum(1), z.maximum(9))),
+    choice: z.optional(z.enum(["a", "b"])),
+    list: z.optional(z.array(z.strictObject({ id: z.string() }))),
+    whether: z.optional(z.boolean()),
+  });
+  const said = (value: unknown) =>
+    listed(schema.safeParse(value, { reportInput: true }).error?.issues.flatMap(faultsOf) ?? []);
+
+  test.each<[unknown, string]>([
+    [{}, ""],
+    [{ text: "" }, "text must not be empty"],
+    [{ text: "four" }, "text must have at most 3 characters"],
+    [{ text: 7 }, "text must be a string"],
+    [{ long: "a" }, "long must have at least 2 characters"],
+    [{ letters: "a1" }, "letters must be letters"],
+    [{ plain: "secret" }, "plain is not valid"],
+    [{ unsaid: "secret" }, "unsaid is not valid"],
+    [{ whole: 1.5 }, "whole must be a whole number"],
+    [{ whole: 0 }, "whole must be at least 1"],
+    [{ whole: 10 }, "whole must be at most 9"],
+    [{ whole: "1" }, "whole must be a number"],
+    [{ choice: "secret" }, "choice is not valid"],
+    [{ list: {} }, "list must be an array"],
+    [{ list: [{ id: "1" }, {}] }, "list.1.id is missing"],
+    [{ list: [{ id: "1", secret: 1, other: 2 }] }, "list.0.secret is unknown; list.0.other is unknown"],
+    [{ whether: "yes" }, "whether must be a boolean"],
+    [{ [`${"k".repeat(64)}secret`]: 1 }, `${"k".repeat(64)} is unknown`],
+    [{ text: "", whole: 0 }, "text must not be empty; whole must be at least 1"],
+    [undefined, "must be an object"],
+    ["secret", "must be an object"],
+  ])("%j: %s", (value, words) => {
+    expect(said(value)).toBe(words);
+  });
+});
+
+describe("a JSON text", () => {
+  test.each(['{"a":[1,null]}', '"text"', "null", "false", "0", " [ ] "])("that is %j says what it says", (text) => {
+    expect(jsonOf(text)).toEqual(JSON.parse(text));
+  });
+
+  test.each(["", "{", "secret", "undefined", "{} {}", "'a'", "\ufeff{}"])(
+    "that is none, as %j, says nothing",
+    (text) => {
+      expect(jsonOf(text)).toBeUndefined();
+    },
+  );
+});

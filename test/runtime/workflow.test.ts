@@ -1,0 +1,119 @@
+import { text } from "node:stream/consumers";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
+import { createWorkflow } from "../../shared/runtime/workflow.ts";
+import { type Listener, listen } from "../secrets-endpoint/listener.ts";
+
+interface Answer {
+  readonly status: number;
+  /** The service's name for an error. */
+  readonly type?: string;
+}
+
+const arn = "arn:aws:states:eu-central-1:123456789012:stateMachine:rekeyDevice";
+const within = (milliseconds = 10_000) => deadlineIn(milliseconds, systemClock);
+let service: Listener;
+let requests: { target: string; input: unknown }[];
+/** The next answers; silence after the last one. */
+let answers: Answer[];
+
+beforeAll(async () => {
+  service = await listen(async (request, response) => {
+    requests.push({ target: String(request.headers["x-amz-target"]), input: JSON.parse(await text(request)) });
+    const answer = answers.shift();
+    if (answer === undefined) return;
+    const said =
+      answer.type === undefined ? { executionArn: `${arn}:run`, startDate: 0 } : { __type: answer.type, message: "No" };
+    response.writeHead(answer.status, { "content-type": "application/x-amz-json-1.0" }).end(JSON.stringify(said));
+  });
+});
+afterAll(() => service.down());
+beforeEach(() => {
+  requests = [];
+  answers = [];
+  vi.stubEnv("AWS_ENDPOINT_URL_SFN", service.url);
+  vi.stubEnv("AWS_REGION", "eu-central-1");
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "local");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "local");
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
+test("an execution is started under its name, with its input as JSON", async () => {
+  answers = [{ status: 200 }];
+  await createWorkflow(arn).start("delivery-1", { deviceId: "d-1", note: 'a "quoted" word' }, within());
+  expect(requests).toEqual([
+    {
+      target: "AWSStepFunctions.StartExecution",
+      input: {
+        ...{ stateMachineArn: arn, name: "delivery-1" },
+        input: '{"deviceId":"d-1","note":"a \\"quoted\\" word"}',
+      },
+    },
+  ]);
+});
+
+test("one whose name was used before counts as started", async () => {
+  answers = [{ status: 400, type: "ExecutionAlreadyExists" }];
+  await expect(createWorkflow(arn).start("delivery-1", {}, within())).resolves.toBeUndefined();
+  expect(requests).toHaveLength(1);
+});
+
+test.each(["StateMachineDoesNotExist", "AccessDeniedException", "InvalidName", "KmsAccessDeniedException"])(
+  "one that is refused with %s fails with just that, and is asked for once",
+  async (type) => {
+    answers = [{ status: 400, type }, { status: 200 }];
+    await expect(createWorkflow(arn).start("delivery-1", {}, within())).rejects.toMatchObject({ name: type });
+    expect(requests).toHaveLength(1);
+  },
+);
+
+test("one that a fault of the service hits is asked for a second time, under the same name", async () => {
+  answers = [{ status: 500, type: "InternalServerError" }, { status: 200 }];
+  await createWorkflow(arn).start("delivery-1", { deviceId: "d-1" }, within());
+  expect(requests).toHaveLength(2);
+  expect(requests[1]).toEqual(requests[0]);
+});
+
+test("one that two faults hit fails, for what it was started for must be done without it in time", async () => {
+  answers = [
+    { status: 500, type: "InternalServerError" },
+    { status: 500, type: "InternalServerError" },
+    { status: 200 },
+  ];
+  await expect(createWorkflow(arn).start("delivery-1", {}, within())).rejects.toMatchObject({
+    name: "InternalServerError",
+  });
+  expect(requests).toHaveLength(2);
+});
+
+test("a service that is down fails the start", async () => {
+  await service.down();
+  await expect(createWorkflow(arn).start("delivery-1", {}, within())).rejects.toThrow("ECONNREFUSED");
+  await service.up();
+});
+
+test("a service that is silent is waited for no longer than a third of what is left", async () => {
+  const startedAtMs = systemClock.elapsed();
+  await expect(createWorkflow(arn).start("delivery-1", {}, within(900))).rejects.toThrow();
+  const waitedMs = systemClock.elapsed() - startedAtMs;
+  expect([waitedMs >= 290, waitedMs < 800]).toEqual([true, true]);
+});
+
+test.each([
+  [15_000, 1_500],
+  [4_500, 1_500],
+  [4_499, 1_499],
+  [100, 33],
+  [0, 1],
+])("of %d ms that are left a start takes %d at most", async (leftMs, longestMs) => {
+  const timeouts: number[] = [];
+  vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => {
+    timeouts.push(milliseconds);
+    return AbortSignal.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
+  });
+  await expect(createWorkflow(arn).start("delivery-1", {}, { remaining: () => leftMs })).rejects.toThrow();
+  expect(timeouts).toEqual([longestMs]);
+});
