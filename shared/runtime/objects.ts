@@ -10,7 +10,11 @@ import type { AwsAccess } from "./config.ts";
  * the bundle.
  */
 export interface ObjectStore {
-  /** The text of an object, or undefined where there is none. @throws ConfigurationError when access is denied */
+  /**
+   * The text of an object, or undefined where there is none.
+   *
+   * @throws ConfigurationError when access is denied; InvalidInputError a key that no address can name
+   */
   get(key: string): Promise<string | undefined>;
   /** Writes an object; the bucket encrypts it. @throws ConfigurationError when access is denied or there is no bucket */
   put(key: string, text: string): Promise<void>;
@@ -27,7 +31,7 @@ const longestCallMs = 30_000;
 
 /** A store over S3 itself, or over the endpoint that `AWS_ENDPOINT_URL_S3` names. */
 export function createObjectStore({ bucket, access, clock }: ObjectStoreOptions): ObjectStore {
-  async function send(method: "GET" | "PUT", key: string, body: string): Promise<Response> {
+  async function send(method: "GET" | "PUT", key: string, body: string): Promise<Answer> {
     const url = addressOf(bucket, key, access);
     let lastFault = "";
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
@@ -37,9 +41,9 @@ export function createObjectStore({ bucket, access, clock }: ObjectStoreOptions)
       const content = method === "PUT" ? { body } : {};
       try {
         const response = await fetch(url, { method, headers, signal, ...content });
-        if (response.status < 500 && response.status !== 429) return response;
+        const text = await response.text();
+        if (response.status < 500 && response.status !== 429) return { status: response.status, text };
         lastFault = `status ${response.status}`;
-        await response.arrayBuffer();
       } catch (error) {
         lastFault = error instanceof Error ? error.name : "no answer";
       }
@@ -49,28 +53,39 @@ export function createObjectStore({ bucket, access, clock }: ObjectStoreOptions)
 
   return {
     async get(key) {
-      const response = await send("GET", key, "");
-      const text = await response.text();
-      if (response.status === 200) return text;
-      if (response.status === 404 && !text.includes("NoSuchBucket")) return undefined;
-      throw refusal(response.status, text);
+      const answer = await send("GET", key, "");
+      if (answer.status === 200) return answer.text;
+      if (answer.status === 404 && codeOf(answer) !== "NoSuchBucket") return undefined;
+      throw refusal(answer);
     },
     async put(key, text) {
-      const response = await send("PUT", key, text);
-      const answer = await response.text();
-      if (response.status !== 200) throw refusal(response.status, answer);
+      const answer = await send("PUT", key, text);
+      if (answer.status !== 200) throw refusal(answer);
     },
   };
 }
 
-function refusal(status: number, text: string): RekeyError {
-  const code = /<Code>([A-Za-z]+)<\/Code>/.exec(text)?.[1] ?? "";
-  const cause = new Error(`S3 answered ${status} ${code}`);
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+function codeOf({ text }: Answer): string {
+  return /<Code>([A-Za-z]+)<\/Code>/.exec(text)?.[1] ?? "";
+}
+
+function refusal(answer: Answer): RekeyError {
+  const cause = new Error(`S3 answered ${answer.status} ${codeOf(answer)}`);
   return new RekeyError("ConfigurationError", "The bucket of fleet runs cannot be used", { cause });
 }
 
 function addressOf(bucket: string, key: string, { region, s3Endpoint }: AwsAccess): URL {
-  const path = key.split("/").map(encoded).join("/");
+  const segments = key.split("/");
+  // S3 takes them as they are; a URL with such a segment means another object, or another bucket.
+  if (segments.some((segment) => segment === "." || segment === "..")) {
+    throw new RekeyError("InvalidInputError", 'A key must not have "." or ".." between its slashes');
+  }
+  const path = segments.map(encoded).join("/");
   if (s3Endpoint !== "") return new URL(`${s3Endpoint.replace(/\/+$/, "")}/${bucket}/${path}`);
   const suffix = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
   return new URL(`https://${bucket}.s3.${region}.${suffix}/${path}`);

@@ -139,6 +139,7 @@ function errorName(error: unknown): string {
 const operatorsFault = new Set([
   "AccessDeniedException",
   "DecryptionFailure",
+  "EncryptionFailure",
   "UnrecognizedClientException",
   "InvalidSignatureException",
   "ExpiredTokenException",

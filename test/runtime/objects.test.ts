@@ -189,6 +189,16 @@ describe("a bucket", () => {
     },
   );
 
+  test.each(["..", "../other/key", "a/../b", "./a", "a/."])(
+    "is not asked for %j, whose address would be that of another object",
+    async (key) => {
+      const store = storeOf({ s3Endpoint: bucket.url });
+      await expect(store.get(key)).rejects.toMatchObject({ name: "InvalidInputError" });
+      await expect(store.put(key, "text")).rejects.toMatchObject({ name: "InvalidInputError" });
+      expect(bucket.objects.size).toBe(0);
+    },
+  );
+
   test.each(["", "/", "//"])("stands behind its endpoint, written with %j at the end", async (end) => {
     await storeOf({ s3Endpoint: `${bucket.url}${end}` }).put("key", "text");
     expect([...bucket.objects.keys()]).toEqual(["fleet/key"]);
@@ -202,7 +212,7 @@ describe("a service", () => {
     readonly body: string;
   }
   /** A status and what is said with it; or the connection is cut, or nothing happens at all. */
-  type Answer = readonly [status: number, body?: string] | "cut" | "silence";
+  type Answer = readonly [status: number, body?: string] | "cut" | "half" | "silence";
 
   let service: Listener;
   let requests: Request[];
@@ -216,6 +226,7 @@ describe("a service", () => {
       requests.push({ line: `${method} ${url}`, time: String(headers["x-amz-date"]), body });
       const answer = (answers.length > 1 ? answers.shift() : answers[0]) ?? expect.fail();
       if (answer === "cut") socket.destroy();
+      else if (answer === "half") socket.end("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwh");
       else if (answer !== "silence") response.writeHead(answer[0]).end(answer[1]);
     });
   });
@@ -247,6 +258,17 @@ describe("a service", () => {
     const said = `Error: The object store did not answer 5 times: ${fault}`;
     expect([await failure(get()), await failure(put())]).toEqual([said, said]);
     expect(requests).toHaveLength(10);
+  });
+
+  test("that cuts its answer in the middle is asked again", async () => {
+    answers = ["half", [200, "whole"]];
+    expect(await get()).toBe("whole");
+    expect(requests).toHaveLength(2);
+  });
+
+  test("of which an object is missing whose name is that of an error has no such object", async () => {
+    answers = [[404, "<Error><Code>NoSuchKey</Code><Key>NoSuchBucket.csv</Key></Error>"]];
+    expect(await get()).toBeUndefined();
   });
 
   test("that is silent is waited for half a minute each time", async () => {

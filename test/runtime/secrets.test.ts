@@ -168,7 +168,13 @@ const operations: Readonly<Record<string, (deadline: Deadline) => Promise<unknow
 const usual: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     [
-      ...["AccessDeniedException", "DecryptionFailure", "UnrecognizedClientException", "InvalidSignatureException"],
+      ...[
+        "AccessDeniedException",
+        "DecryptionFailure",
+        "EncryptionFailure",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+      ],
       ...["ExpiredTokenException", "InvalidParameterException", "InvalidRequestException", "ValidationException"],
     ].map((name) => [name, "ConfigurationError: The secrets store refuses to hand out a secret"]),
   ),
