@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { RekeyError } from "../../shared/errors.ts";
 import { platformError } from "../../shared/platform/error-table.ts";
+import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { errorRows } from "../platform-simulator/rules.ts";
 import { type RawPlatform, reply, startRawPlatform } from "./raw-platform.ts";
 
@@ -81,12 +82,12 @@ describe("a refresh of a device key", () => {
   });
 });
 
-test.each([".", ".."])(
+test.each(["", ".", ".."])(
   "the device id %j, which would lead elsewhere, is refused and nothing sent",
   async (deviceId) => {
     await answering({ verifyCode: "c" });
     await expect(async () => platform.calls.refreshDeviceKey(context(), { deviceId }, {})).rejects.toMatchObject({
-      name: "InvalidInputError",
+      ...{ name: "InvalidInputError", message: "The deviceId is not one" },
     });
     expect(platform.requests).toEqual([]);
   },
@@ -153,13 +154,80 @@ test("a code of no page, and one that every object inherits, are none", async ()
   for (const code of ["1", "", "constructor", "toString", "__proto__"]) expect(platformError(code)).toBeUndefined();
 });
 
-test("100203 is the caller's only when the caller named an application", async () => {
-  await answering({ error_code: "100203" }, 403);
-  const device = { deviceId: "d" };
-  await expect(platform.calls.deviceInfo(context(), device)).rejects.toMatchObject({ name: "ConfigurationError" });
-  await expect(platform.calls.deviceInfo(context(), { ...device, appId: "a" })).rejects.toMatchObject({
-    name: "ApplicationNotAuthorizedError",
+test.each(["deviceInfo", "activationStatus", "refreshDeviceKey"] as const)(
+  "100203 at %s is the caller's only when the caller named an application, never at a login",
+  async (name) => {
+    await answering({ error_code: "100203" }, 403);
+    const call = (device: { deviceId: string; appId?: string }) => platform.calls[name](context(), device, {});
+    await expect(call({ deviceId: "d" })).rejects.toMatchObject({ name: "ConfigurationError" });
+    await expect(call({ deviceId: "d", appId: "a" })).rejects.toMatchObject({ name: "ApplicationNotAuthorizedError" });
+    await expect(platform.calls.login(platform.credentials, 2_000)).rejects.toMatchObject({
+      name: "ConfigurationError",
+    });
+  },
+);
+
+describe("what is counted", () => {
+  test("is each request, and each login besides", async () => {
+    await answering(token);
+    await platform.calls.login(platform.credentials, 2_000);
+    expect(platform.counted()).toEqual(["Logins", "PlatformCalls"]);
+    await platform.calls.refreshToken(platform.credentials, "old", 2_000);
+    expect(platform.counted()).toEqual(["Logins", "PlatformCalls"]);
+    await platform.calls.activationStatus(context(), { deviceId: "d" }).catch(() => undefined);
+    expect(platform.counted()).toEqual(["PlatformCalls"]);
   });
+
+  test("is a refusal for want of quota, and no other one", async () => {
+    await answering({ error_code: "1010009" }, 403);
+    await expect(platform.calls.deviceInfo(context(), { deviceId: "d" })).rejects.toThrow();
+    expect(platform.counted()).toEqual(["PlatformCalls", "Throttles"]);
+    await platform.close();
+    await answering({ error_code: "100403" }, 404);
+    await expect(platform.calls.deviceInfo(context(), { deviceId: "d" })).rejects.toThrow();
+    expect(platform.counted()).toEqual(["PlatformCalls"]);
+  });
+});
+
+describe("what is said of an answer that is none", () => {
+  const asked = {
+    read: () => platform.calls.deviceInfo(context(), { deviceId: "d" }),
+    change: () => platform.calls.refreshDeviceKey(context(), { deviceId: "d" }, {}),
+  };
+
+  test.each<[keyof typeof asked, number, unknown, object]>([
+    ["read", 503, "", { message: "The platform does not answer", retryAfterSeconds: 10, cause: "HTTP 503" }],
+    ["read", 404, "", { message: "The platform's answer has no error code" }],
+    ["read", 302, "", { message: "The platform's answer has no error code" }],
+    ["read", 200, {}, { message: "The platform's answer does not have the documented shape" }],
+    [
+      "read",
+      403,
+      { error_code: "7" },
+      { message: "The platform answers with an unknown error code 7", platformCode: "7" },
+    ],
+    ["change", 503, "", { message: "The change was sent, but no usable answer came", cause: "HTTP 503" }],
+    ["change", 404, "", { cause: "HTTP 404 without a code" }],
+    ["change", 302, "", { cause: "HTTP 302 without a code" }],
+    ["change", 200, {}, { cause: "a successful answer without a code" }],
+    ["change", 500, { error_code: "7" }, { name: "OutcomeUnknownError", cause: "error_code 7", platformCode: "7" }],
+    ["change", 400, { error_code: "7" }, { name: "PlatformReplyError", retryable: false }],
+  ])("a %s that is answered with HTTP %d and %j", async (kind, status, body, said) => {
+    await answering(body, status);
+    await expect(asked[kind]()).rejects.toMatchObject(said);
+  });
+});
+
+test("a platform that is not there is known before anything is sent, to a call and to a probe", async () => {
+  await answering({});
+  const { credentials, calls } = platform;
+  await calls.probe(credentials, deadlineIn(2_000, systemClock));
+  expect(platform.requests).toEqual([]);
+  await platform.close();
+  const nowhere = { name: "PlatformUnavailableError", message: "The platform cannot be reached" };
+  await expect(calls.probe(credentials, deadlineIn(2_000, systemClock))).rejects.toMatchObject(nowhere);
+  await expect(calls.login(credentials, 2_000)).rejects.toMatchObject({ ...nowhere, retryAfterSeconds: 10 });
+  await answering({});
 });
 
 test("other credentials get other connections, the same ones keep theirs", async () => {

@@ -12,6 +12,8 @@ export interface RawPlatform {
   readonly calls: PlatformCalls;
   /** Every request so far, head and body, as it came over the wire. */
   readonly requests: readonly string[];
+  /** What was counted since the last look. */
+  readonly counted: () => string[];
   /** Connections so far. */
   readonly connections: () => number;
   close(): Promise<void>;
@@ -48,12 +50,17 @@ export async function startRawPlatform(answer: Answer, secret: Record<string, un
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const text = JSON.stringify({ baseUrl: url, appId: "app", secret: "s", ...secret });
-  const metrics = createMetrics({ write: () => undefined, clock: systemClock, stage: "test" });
+  const counted: string[] = [];
+  const metrics = {
+    ...createMetrics({ write: () => undefined, clock: systemClock, stage: "test" }),
+    count: (name: string) => void counted.push(name),
+  };
   return {
     url,
     credentials: parseCredentials(text, "version-1"),
     calls: createPlatformCalls(systemClock, metrics),
     requests,
+    counted: () => counted.splice(0),
     connections: () => connections,
     close: async () => {
       for (const socket of sockets) socket.destroy();

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer as createPlainServer } from "node:net";
+import { type AddressInfo, createServer as createPlainServer, type Socket } from "node:net";
 import { createServer, type TlsOptions } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { type Credentials, parseCredentials } from "../../shared/platform/credentials.ts";
@@ -159,6 +159,70 @@ describe("a platform that cannot be reached", () => {
       "PlatformUnavailableError",
     );
   });
+});
+
+describe("a probe", () => {
+  /** A server that does this with each connection, and tells when one was closed. */
+  async function server(then: (socket: Socket) => void, scheme: "http" | "https") {
+    let closed = 0;
+    const listener = createPlainServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.on("close", () => {
+        closed += 1;
+      });
+      then(socket);
+    }).listen(0, "127.0.0.1");
+    await once(listener, "listening");
+    closing.push(() => void listener.close());
+    const baseUrl = `${scheme}://127.0.0.1:${(listener.address() as AddressInfo).port}`;
+    const transport = open(parseCredentials(JSON.stringify({ baseUrl, appId: "a", secret: "s" }), "v"));
+    return { transport, closed: () => closed };
+  }
+  const probe = (transport: Transport) => transport.probe(deadlineIn(300, systemClock));
+
+  test("closes its connection again", async () => {
+    const { transport, closed } = await server(() => undefined, "http");
+    await probe(transport);
+    await expect.poll(closed).toBe(1);
+  });
+
+  test("of a platform that never shakes hands ends in time, and closes its connection", async () => {
+    const { transport, closed } = await server((socket) => socket.resume(), "https");
+    const startedAtMs = systemClock.elapsed();
+    await expect(probe(transport)).rejects.toMatchObject({
+      name: "PlatformUnavailableError",
+      cause: { message: "No handshake in time" },
+    });
+    expect(systemClock.elapsed() - startedAtMs).toBeLessThan(1_500);
+    await expect.poll(closed).toBe(1);
+  });
+
+  test("of a platform that hangs up before it has shaken hands is that of one that is down", async () => {
+    const { transport } = await server((socket) => socket.end(), "https");
+    await expect(probe(transport)).rejects.toMatchObject({ name: "PlatformUnavailableError" });
+  });
+});
+
+test("a transport that is closed closes its idle connections", async () => {
+  let gone = 0;
+  const platform = await raw((socket) => {
+    socket.once("close", () => {
+      gone += 1;
+    });
+    socket.write(reply("{}"));
+  });
+  const transport = open(platform.credentials);
+  await transport.send(read);
+  expect(gone).toBe(0);
+  transport.close();
+  await expect.poll(() => gone).toBe(1);
+});
+
+test.each(["", "/", "//"])("a baseUrl with %j at its end has no slash too many", async (end) => {
+  const platform = await raw((socket) => void socket.write(reply("{}")));
+  const text = JSON.stringify({ baseUrl: `${platform.url}/proxy${end}`, appId: "a", secret: "s" });
+  await open(parseCredentials(text, "v")).send(read);
+  expect(platform.requests[0]).toMatch(/^GET \/proxy\/a\?b=c /);
 });
 
 describe("over TLS", async () => {
