@@ -152,10 +152,13 @@ describe("a session that was unreadable", () => {
     expect(stored()).toMatchObject({ accessToken: "token-3" });
   });
 
-  test("that was merely empty is none that anybody need hear of", async () => {
+  test("that was merely empty is none that anybody need hear of, and costs nothing but its first version", async () => {
     const session = world.open();
     await session.token(within(5_000));
     expect(session.lines.join("\n")).not.toContain("healed");
+    expect(world.store.calls.slice(0, 4)).toEqual([
+      ...["GetSecretValue", "PutSecretValue", "GetSecretValue", "UpdateSecretVersionStage"],
+    ]);
   });
 
   test("is written once by twenty who find it so", async () => {

@@ -125,7 +125,7 @@ describe("the allowance for early renewals", () => {
 test.each<[boolean, SessionDocument | undefined]>([
   [true, undefined],
   [true, { turn: 0, accessToken: "t" }],
-  [true, { turn: 0, issuedAtMs: 0 }],
+  [true, { turn: 0, issuedAtMs: halfHourMs }],
   [true, { turn: 0, expiresAtMs: 9 }],
   [true, { turn: 0, issuedAtMs: 1_000, expiresAtMs: 9 }],
   [false, { turn: 0, issuedAtMs: 1_001, expiresAtMs: 9 }],
