@@ -16,7 +16,7 @@ const output = z.object({ told: z.string() });
 function open(run: (invocation: Invocation) => Promise<unknown>, statusOf?: () => number) {
   const lines: Record<string, unknown>[] = [];
   const write = (line: string) => void lines.push(JSON.parse(line));
-  const hands = { elapsedMs: 0 };
+  const hands = { elapsedMs: 1_000 };
   const clock: Clock = { ...systemClock, elapsed: () => hands.elapsedMs };
   const runtime = { clock, log: createLog("INFO", write), metrics: createMetrics({ write, clock, stage: "test" }) };
   const handler = createHandler(
@@ -168,6 +168,36 @@ describe("an error", () => {
     });
   });
 
+  test.each<[unknown, string | undefined]>([
+    ["HTTP 503", "HTTP 503"],
+    ["x".repeat(300), "x".repeat(200)],
+    [new Error("x".repeat(400)), `Error: ${"x".repeat(293)}`],
+    [undefined, undefined],
+  ])("has a cause of any kind told in its line, cut to a length (row %#)", async (cause, told) => {
+    const { handler, lines } = open(async () => {
+      throw new RekeyError("DeviceOnlineError", "What failed", { cause });
+    });
+    await ask(handler, http());
+    expect(lines.find(({ message }) => message === "Request refused")?.["cause"]).toBe(told);
+  });
+
+  test("that is no error at all is a bare 500, too", async () => {
+    const { handler, lines } = open(() => Promise.reject("thrown text"));
+    expect((await ask(handler, http())).statusCode).toBe(500);
+    const line = lines.find(({ message }) => message === "Invocation failed unexpectedly");
+    expect(line).toMatchObject({ error: expect.stringContaining("thrown text") });
+  });
+
+  test("of our own has five lines of its stack in the log, without its message again", async () => {
+    const { handler, lines } = open(async () => {
+      throw new TypeError("inside");
+    });
+    await ask(handler, http());
+    const stack = String(lines.find(({ stack: one }) => one !== undefined)?.["stack"]).split(" | ");
+    expect(stack.length).toBeLessThanOrEqual(5);
+    expect(stack.every((one) => one.trim().startsWith("at "))).toBe(true);
+  });
+
   test("lists every fault with its path, what was found on the way among them", async () => {
     const { json, statusCode } = await ask(open(tell).handler, http({ body: '{"wish":"too long","colour":"red"}' }));
     expect(statusCode).toBe(400);
@@ -177,6 +207,16 @@ describe("an error", () => {
     ]);
     expect(json["detail"]).toBe("The input is not valid: colour is unknown; wish must have at most 5 characters");
   });
+});
+
+test("every line that is written meanwhile carries the request's id, also where nobody gave one", async () => {
+  const { handler, lines } = open(async ({ log }) => {
+    log.info("from a part that knows nothing of requests");
+    return tell();
+  });
+  await handler({}, contextOf(20_000));
+  await handler({}, {} as Context);
+  expect(lines.map(({ requestId }) => requestId)).toEqual(["invocation-1", "invocation-1", "local", "local"]);
 });
 
 test("whatever is invoked with, the end is the output or an error of the family", async () => {
