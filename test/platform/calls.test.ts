@@ -113,6 +113,16 @@ test("the reads go out without a body, and bring what we know of a device", asyn
   expect(sent()).toMatchObject({ line: "GET /iocm/app/dm/v1.4.0/devices/d?appId=o HTTP/1.1", body: "" });
 });
 
+test.each([
+  [true, true],
+  [false, false],
+  ["true", true],
+  ["false", false],
+])("an activation that is said to be %j is %s", async (said, activated) => {
+  await answering({ activated: said });
+  expect(await platform.calls.activationStatus(context(), { deviceId: "d" })).toEqual({ activated });
+});
+
 // What an answer of this status and body comes to, for a read and for a change: name and whether it may be repeated.
 test.each<[number, unknown, string, boolean, string, boolean]>([
   [403, { error_code: "777" }, "PlatformReplyError", false, "PlatformReplyError", false],

@@ -41,6 +41,7 @@ test.each([
   "https://iot.example.com/proxy/",
   "http://localhost:1",
   "http://127.9.9.9",
+  "http://127.100.200.30",
   "http://[::1]:1",
 ])("the baseUrl %s is taken", (baseUrl) => {
   expect(messageOf(JSON.stringify({ ...plain, baseUrl }))).toBe("ok");
@@ -49,6 +50,7 @@ test.each([
 test.each([
   "iot.example.com",
   "ftp://iot.example.com",
+  "ws://127.0.0.1",
   "http://iot.example.com",
   "http://127.0.0.1.example.com",
   "http://example.com/127.0.0.1",

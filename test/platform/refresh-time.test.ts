@@ -106,6 +106,43 @@ describe("a device that came online with the wanted hardware while we were at it
   });
 });
 
+describe("what reading a device tells", () => {
+  const names = (calls: readonly { name: string }[]) => calls.map(({ name }) => name);
+
+  test("of one that has the wanted hardware already and is offline: its code is made valid again, without the nodeId", async () => {
+    const { refresh, device, calls } = createDevice([], true);
+    device.nodeId = "new";
+    const state = await refresh({ ...wanted, expectedNodeId: "old" });
+    expect(state).toMatchObject({ replayed: true, timeoutSeconds: 180, expiresAtMs: expect.any(Number) });
+    expect(names(calls)).toEqual(["read", "change"]);
+  });
+
+  test("when it fails before anything can have been changed: the platform is not there", async () => {
+    const { refresh, device, calls } = createDevice([fate(), fate({ answer: "unreachable" })], true);
+    device.nodeId = "new";
+    await expect(refresh(wanted)).rejects.toMatchObject({ name: "PlatformUnavailableError" });
+    expect(names(calls)).toEqual(["change", "read"]);
+  });
+
+  test("holds until the next change that is lost: then nobody knows again whose nodeId it is", async () => {
+    const unreadable = fate({ answer: "unreachable" });
+    const fates = [lost, fate(), fate({ answer: "lost" }), unreadable, fate(), unreadable, fate(), fate(), fate()];
+    const { refresh, calls } = createDevice(fates, true);
+    expect(await refresh(wanted)).toMatchObject({ replayed: true });
+    expect(names(calls)).toEqual([
+      ...["change", "read", "change", "read", "change", "read", "change", "read", "change"],
+    ]);
+  });
+});
+
+test("a fault of our own is thrown as it is, and nothing is tried again", async () => {
+  const { refresh, platform, calls } = createDevice([]);
+  const broken = () => Promise.reject(new TypeError("broken"));
+  platform.calls = { ...platform.calls, refreshDeviceKey: broken };
+  await expect(refresh(wanted)).rejects.toThrow(new TypeError("broken"));
+  expect(calls).toEqual([]);
+});
+
 test("an expectation that is not met says what it found, without naming it", async () => {
   const { refresh, device } = createDevice([]);
   device.nodeId = "a third one";
