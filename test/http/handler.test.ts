@@ -209,6 +209,14 @@ describe("an error", () => {
   });
 });
 
+test("an operation that outlasts what the sandbox's clock says is not cut off: that clock may have been set", async () => {
+  const { handler } = open(async () => {
+    await systemClock.sleep(60);
+    return tell();
+  });
+  expect(await handler({}, contextOf(20))).toEqual({ told: "it" });
+});
+
 test("every line that is written meanwhile carries the request's id, also where nobody gave one", async () => {
   const { handler, lines } = open(async ({ log }) => {
     log.info("from a part that knows nothing of requests");

@@ -118,6 +118,7 @@ describe("a body", () => {
     undefined,
     "application/json",
     "Application/JSON; charset=utf-8",
+    "application/json ;charset=utf-8",
     "application/problem+json",
     "application/vnd.a-b.c+json",
   ])("is taken as %s", (type) => {
@@ -131,6 +132,7 @@ describe("a body", () => {
     "application/x-www-form-urlencoded",
     "application/jsonx",
     "xapplication/json",
+    "xapplication/a+json",
     "application/a+jsonx",
     "application/+json",
   ])("is refused as %j", (type) => {
