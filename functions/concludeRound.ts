@@ -78,7 +78,7 @@ export async function run(input: Input, { objects, clock, random }: Dependencies
   if (!ended) await opened.writeRound(round, left, plan.batchDevices);
   await opened.writeProgress({
     ...{ run: input.run, total: plan.devices, ...counts, round, finished: ended },
-    ...{ startedAtMs: plan.startedAtMs, updatedAtMs: clock.now() },
+    ...{ startedAtMs: plan.startedAtMs, updatedAtMs: clock.now(), batches: {} },
   });
   await opened.writePlan({ ...plan, round, finished: ended });
   return {

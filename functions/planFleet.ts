@@ -101,7 +101,7 @@ async function begin(
     await opened.writeRound(1, devices, batchDevices);
     await opened.writeProgress({
       ...{ run: runOf(opened), total: devices.length, done: 0, failed: 0, waiting: 0, round: 1 },
-      ...{ startedAtMs, updatedAtMs: startedAtMs, finished: false },
+      ...{ startedAtMs, updatedAtMs: startedAtMs, finished: false, batches: {} },
     });
     await opened.writePlan({ ...plan, finished: false });
     return { resumed: false, round: 1 };
@@ -132,7 +132,7 @@ async function again(opened: Run, devices: readonly FleetDevice[], clock: Clock)
   await opened.writeRound(round, left, plan.batchDevices);
   await opened.writeProgress({
     ...{ run: runOf(opened), total: devices.length, done: done.size, failed: 0, waiting: left.length, round },
-    ...{ startedAtMs, updatedAtMs: startedAtMs, finished: false },
+    ...{ startedAtMs, updatedAtMs: startedAtMs, finished: false, batches: {} },
   });
   await opened.writePlan({ ...plan, round, startedAtMs, finished: false });
   return round;

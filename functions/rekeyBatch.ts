@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { RekeyError } from "../shared/errors.ts";
 import { type BatchDependencies, workOff } from "../shared/fleet/batch.ts";
 import { createPacer } from "../shared/fleet/pacer.ts";
 import { openRun, runName } from "../shared/fleet/run.ts";
@@ -57,12 +58,14 @@ export async function run(
   const pacer = createPacer(input.callsPerMinute, clock);
   onSent = pacer.sent;
   const rekey: BatchDependencies["rekey"] = async ({ line: _, timeout, ...device }) => {
+    const endMs = clock.elapsed() + deviceMs;
     let begun = false;
     // The first call of a device has its slot already; a repeat or a reading back takes one of its own.
     const paced =
       <Arguments extends unknown[], Result>(call: (...args: Arguments) => Promise<Result>) =>
       async (...args: Arguments): Promise<Result> => {
-        if (begun) await pacer.slot();
+        if (begun && !(await pacer.slot(endMs)))
+          throw new RekeyError("PlatformThrottledError", "The run's pace leaves no time for another call");
         begun = true;
         return call(...args);
       };

@@ -66,18 +66,23 @@ export async function workOff(batch: Batch, dependencies: BatchDependencies): Pr
   if (progress === undefined) throw new RekeyError("ConfigurationError", "The fleet run has no progress to add to");
   const lines = new Map(known.map((line) => [line.line, line]));
   // In a later round every device of a batch counts as waiting until there is news of it.
-  const atFirst = { done: 0, failed: 0, waiting: progress.round > 1 ? devices.length : 0 };
-  const counted = progress.batches?.[batch.outKey] ?? atFirst;
-  const current = (): RunProgress => {
+  const counts = () => {
     const { done, failed, waiting } = countByStatus([...lines.values()]);
-    const silent = progress.round > 1 ? devices.length - lines.size : 0;
-    const own = { done, failed, waiting: waiting + silent };
+    return { done, failed, waiting: progress.round > 1 ? waiting + devices.length - lines.size : waiting };
+  };
+  const atFirst = { done: 0, failed: 0, waiting: progress.round > 1 ? devices.length : 0 };
+  // Progress of an older release has no such account, and one of a later round has none of this batch's: then the lines
+  // that are known have been counted.
+  const account = batch.outKey.includes(`/rounds/${progress.round}/`) ? progress.batches : undefined;
+  const counted = account === undefined ? counts() : (account[batch.outKey] ?? atFirst);
+  const current = (): RunProgress => {
+    const own = counts();
     return {
       ...progress,
       done: progress.done - counted.done + own.done,
       failed: progress.failed - counted.failed + own.failed,
       waiting: progress.waiting - counted.waiting + own.waiting,
-      batches: { ...progress.batches, [batch.outKey]: own },
+      ...(account === undefined ? {} : { batches: { ...account, [batch.outKey]: own } }),
       updatedAtMs: clock.now(),
     };
   };
@@ -135,13 +140,9 @@ class Shift {
   async work(devices: readonly FleetDevice[]): Promise<unknown> {
     const { clock, pacer } = this.#dependencies;
     this.#queue = [...devices];
-    // A slot may be minutes away, and the function would be killed while it waits for it.
-    let over = false;
-    const end = clock.sleep(longestBatchMs).then(() => {
-      over = true;
-    });
+    const endMs = clock.elapsed() + longestBatchMs;
     let keptAtMs = clock.elapsed();
-    while (this.#stopped === undefined && !over) {
+    while (this.#stopped === undefined) {
       const device = this.#queue.shift();
       if (device === undefined) {
         if (this.#inFlight.size === 0) break;
@@ -149,8 +150,7 @@ class Shift {
         continue;
       }
       while (this.#inFlight.size >= maxInFlight) await Promise.race(this.#inFlight);
-      await Promise.race([pacer.slot(), end]);
-      if (over || this.#stopped !== undefined) break;
+      if (!(await pacer.slot(endMs)) || this.#stopped !== undefined) break;
       const work = this.#one(device).finally(() => this.#inFlight.delete(work));
       this.#inFlight.add(work);
       if (clock.elapsed() - keptAtMs > flushMs) {

@@ -2,8 +2,12 @@ import type { Clock } from "../runtime/clock.ts";
 
 /** Hands out the moments at which calls may be made, so that never more than so many begin in a minute. */
 export interface Pacer {
-  /** Resolves when the next call may begin; in the order in which it was asked for. */
-  slot(): Promise<void>;
+  /**
+   * Resolves when the next call may begin; in the order in which it was asked for.
+   *
+   * @param untilMs by {@link Clock.elapsed}; without a slot before it the answer is false, and comes at once. Default: never
+   */
+  slot(untilMs?: number): Promise<boolean>;
   /** Tells of requests that were sent; those that had no slot (a login, a repeat of the transport) cost one afterwards. */
   sent(requests: number): void;
   /** The platform refused for want of quota: nothing begins for a while, longer each time until {@link served}. */
@@ -28,20 +32,24 @@ export function createPacer(callsPerMinute: number, clock: Clock): Pacer {
   let nextAtMs = clock.elapsed() + slotMs;
   let unsent = 0;
   let pauseSlots = firstPauseSlots;
-  let queue: Promise<void> = Promise.resolve();
+  let queue: Promise<unknown> = Promise.resolve();
 
-  async function take(): Promise<void> {
+  async function take(untilMs: number): Promise<boolean> {
     // Looked at again after sleeping: a refusal may have moved it.
-    for (let waitMs = nextAtMs - clock.elapsed(); waitMs > 0; waitMs = nextAtMs - clock.elapsed())
+    for (let waitMs = nextAtMs - clock.elapsed(); waitMs > 0; waitMs = nextAtMs - clock.elapsed()) {
+      if (nextAtMs > untilMs) return false;
       await clock.sleep(waitMs);
+    }
     nextAtMs = Math.max(nextAtMs, clock.elapsed() - arrears) + slotMs;
     unsent += 1;
+    return true;
   }
 
   return {
-    slot() {
-      queue = queue.then(take);
-      return queue;
+    slot(untilMs = Number.POSITIVE_INFINITY) {
+      const slot = queue.then(() => take(untilMs));
+      queue = slot;
+      return slot;
     },
     sent(requests) {
       const covered = Math.min(unsent, requests);

@@ -112,6 +112,8 @@ class Convergence {
       const pauseMs = this.#changes === 0 ? 0 : Math.min(1_000, 50 * 2 ** this.#changes);
       if (this.#deadline.remaining() < pauseMs + leastMs || this.#changes >= maxChanges) throw this.#outOfTime();
       if (pauseMs > 0) await this.#clock.sleep(pauseMs);
+      // Timers are late.
+      if (this.#deadline.remaining() < leastMs) throw this.#outOfTime();
       this.#changes += 1;
       try {
         return await this.#change();

@@ -58,21 +58,23 @@ class SandboxSession implements Session {
     const cached = this.#cached;
     if (cached !== undefined && this.#renewals.isUsable(cached)) return this.#inGoodTime(cached, deadline);
     const stored = await this.look(deadline);
-    const found = this.#renewals.usable(stored);
+    const found = this.#tokenOf(stored);
     if (found !== undefined) return this.#inGoodTime(this.#keep(found), deadline);
     return (await this.#renew({ base: stored, reason: "ended", refused: undefined, deadline })).token;
   }
 
   async current(deadline: Deadline): Promise<Token> {
     const stored = await this.look(deadline);
-    if (!this.#isSuperseded(stored)) this.#cached = this.#renewals.usable(stored);
+    this.#cached = this.#tokenOf(stored);
     return this.token(deadline);
   }
 
   async replace(old: Token, deadline: Deadline): Promise<Renewed> {
     const stored = await this.look(deadline);
-    const published = this.#isSuperseded(stored) ? undefined : this.#renewals.adoptable(stored, old.accessToken);
-    if (published !== undefined) return { token: this.#keep(published), renewed: false };
+    const found = this.#tokenOf(stored);
+    if (found !== undefined && found.accessToken !== old.accessToken) {
+      return { token: this.#keep(found), renewed: false };
+    }
     return this.#renew({ base: stored, reason: "refused", refused: old.accessToken, deadline });
   }
 
@@ -89,9 +91,10 @@ class SandboxSession implements Session {
     return this.#renewals.read(deadline);
   }
 
-  /** Whether a login of ours, which could not be published, has ended the token that stands there. */
-  #isSuperseded(stored: StoredSession): boolean {
-    return stored.versionId === this.#renewals.unpublishedAfter;
+  /** The usable token of a stored session, or our own where a login of ours that could not be published has ended it. */
+  #tokenOf(stored: StoredSession): Token | undefined {
+    if (stored.versionId !== this.#renewals.unpublishedAfter) return this.#renewals.usable(stored);
+    return this.#cached !== undefined && this.#renewals.isUsable(this.#cached) ? this.#cached : undefined;
   }
 
   #keep(token: Token): Token {

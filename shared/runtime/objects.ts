@@ -82,8 +82,8 @@ function refusal(answer: Answer): RekeyError {
 function addressOf(bucket: string, key: string, { region, s3Endpoint }: AwsAccess): URL {
   const segments = key.split("/");
   // S3 takes them as they are; a URL with such a segment means another object, or another bucket.
-  if (segments.some((segment) => segment === "." || segment === "..")) {
-    throw new RekeyError("InvalidInputError", 'A key must not have "." or ".." between its slashes');
+  if (!key.isWellFormed() || segments.some((segment) => segment === "." || segment === "..")) {
+    throw new RekeyError("InvalidInputError", 'A key must be text without "." or ".." between its slashes');
   }
   const path = segments.map(encoded).join("/");
   if (s3Endpoint !== "") return new URL(`${s3Endpoint.replace(/\/+$/, "")}/${bucket}/${path}`);

@@ -230,7 +230,11 @@ export function noteRequests(api: TicketApi, ticketId: string): NoteRequests {
   });
   return {
     list: (reference, page) => complete(system.list(ticketId, { reference, page }, api)),
-    hasMore: (answer) => system.hasMore?.(jsonOf(answer)) ?? false,
+    hasMore: (answer) => {
+      const page = jsonOf(answer);
+      // A page too long to be read whole is no JSON, and may not be the last one.
+      return system.hasMore !== undefined && (page === undefined || system.hasMore(page));
+    },
     write: (note) => complete(system.write(ticketId, note, api)),
     refuses: (answer) => system.refuses?.(jsonOf(answer)) ?? false,
   };

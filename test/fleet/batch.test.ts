@@ -75,7 +75,8 @@ const failure = (name: ErrorName) => new RekeyError(name, name);
 
 describe("a batch in which nothing goes wrong", () => {
   test("ends with a line for each device, at the pace, and with its numbers in the run's progress", async () => {
-    const { calls, work, run, lastKept } = await begin({ progress: { total: 50, done: 40, failed: 2, waiting: 5 } });
+    const progress = { total: 50, done: 40, failed: 2, waiting: 5, batches: {} };
+    const { calls, work, run, lastKept } = await begin({ progress });
     const nodeIds = [
       { line: 1, deviceId: "d-1", nodeId: "n-1" },
       { line: 2, deviceId: "d-2" },
@@ -138,38 +139,48 @@ describe("a batch that was begun before", () => {
     expect(lastKept()).toMatchObject({ done: 13, failed: 3, waiting: 5 });
   });
 
+  test("in a run of an older release, which keeps no account, is counted by its lines", async () => {
+    const progress = { total: 50, done: 11, failed: 3, waiting: 6 };
+    const { work, lastKept } = await begin({ devices: 4, lines, progress });
+    await work();
+    expect(lastKept()).toMatchObject({ done: 13, failed: 3, waiting: 5 });
+    expect(lastKept()).not.toHaveProperty("batches");
+  });
+
   test.each([
-    [
-      "for the first time",
-      [],
-      undefined,
-      { done: 5, failed: 1, waiting: 9 },
-      [1, 2, 3, 4],
-      { done: 7, failed: 2, waiting: 6 },
-    ],
+    ["for the first time", [], {}, { done: 5, failed: 1, waiting: 9 }, { done: 7, failed: 2, waiting: 6 }],
     [
       "again",
       lines,
-      { done: 1, failed: 1, waiting: 2 },
+      { "runs/june/rounds/2/1.out.jsonl": { done: 1, failed: 1, waiting: 2 } },
       { done: 6, failed: 2, waiting: 7 },
-      [3, 4],
       { done: 6, failed: 3, waiting: 6 },
     ],
   ])(
     "in a later round, %s, takes from those that wait what it brings to an end",
-    async (_, known, own, before, called, after) => {
-      const progress = { total: 50, round: 2, ...before, ...(own === undefined ? {} : { batches: { [outKey]: own } }) };
+    async (_, known, batches, before, after) => {
+      const progress = { total: 50, round: 2, ...before, batches };
       const fail = (line: number) =>
         line === 3 ? failure("DeviceOnlineError") : line === 4 ? failure("DeviceNotFoundError") : undefined;
-      const { work, calls, lastKept } = await begin({ devices: 4, lines: known, progress, fail });
-      await work();
-      expect(calls.map(({ line }) => line)).toEqual(called);
+      const { work, calls, lastKept, run } = await begin({ devices: 4, progress, fail });
+      const ofRound = { inKey: "runs/june/rounds/1/1.in.jsonl", outKey: "runs/june/rounds/2/1.out.jsonl" };
+      await run.writeLines(ofRound.outKey, known);
+      await work(ofRound);
+      expect(calls.map(({ line }) => line)).toEqual(known.length === 0 ? [1, 2, 3, 4] : [3, 4]);
       expect(lastKept()).toMatchObject(after);
     },
   );
 
+  test("whose round has been concluded before, though nobody wrote so into the plan, is counted by its lines", async () => {
+    const progress = { total: 50, round: 2, done: 11, failed: 3, waiting: 6, batches: {} };
+    const { work, lastKept } = await begin({ devices: 3, lines, progress });
+    await work();
+    expect(lastKept()).toMatchObject({ done: 12, failed: 3, waiting: 5, batches: {} });
+  });
+
   test("by one that died after it kept its lines and before it kept its numbers is counted as its lines say", async () => {
-    const { work, lastKept } = await begin({ devices: 4, lines, progress: { total: 50, done: 10, failed: 2 } });
+    const progress = { total: 50, done: 10, failed: 2, batches: {} };
+    const { work, lastKept } = await begin({ devices: 4, lines, progress });
     await work();
     expect(lastKept()).toMatchObject({ done: 13, failed: 3, waiting: 0 });
   });
@@ -260,10 +271,10 @@ describe("while a batch is under way", () => {
       callMs: 2_500,
       progress: { round: 2, waiting: 600 },
     });
-    expect(await work()).toEqual({ done: 479, failed: 0, waiting: 0, tooManyFailures: false });
-    expect(calls.at(-1)).toEqual({ line: 479, atMs: 479_000 });
-    expect((await byLine()).size).toBe(479);
-    expect(lastKept()).toMatchObject({ done: 479, waiting: 121 });
+    expect(await work()).toEqual({ done: 480, failed: 0, waiting: 0, tooManyFailures: false });
+    expect(calls.at(-1)).toEqual({ line: 480, atMs: 480_000 });
+    expect((await byLine()).size).toBe(480);
+    expect(lastKept()).toMatchObject({ done: 480, waiting: 120 });
   });
 
   test.each([1, 5, 60])(

@@ -33,6 +33,19 @@ test("no minute, wherever it begins, holds more than the configured calls", asyn
   expect(begunAtMs.at(-1)).toBeCloseTo((500 * 60_000) / 95, -1);
 });
 
+test("a slot that would come too late is refused at once, and one that a refusal puts off as soon as that is known", async () => {
+  const clock = fixedClock();
+  const pacer = createPacer(60, clock);
+  expect(await pacer.slot(999)).toBe(false);
+  expect(clock.now()).toBe(0);
+  expect(await pacer.slot(1_000)).toBe(true);
+  expect(clock.now()).toBe(1_000);
+  const slot = pacer.slot(5_000);
+  pacer.refused();
+  expect(await slot).toBe(false);
+  expect(clock.now()).toBeLessThanOrEqual(2_000);
+});
+
 test("late timers are made up for without exceeding what the platform allows", async () => {
   let sleeps = 0;
   const begunAtMs = await begin(

@@ -76,6 +76,17 @@ describe("a publication", () => {
     expect((await session.current(within(5_000))).accessToken).toBe(third);
   });
 
+  test("that failed leaves this sandbox its own token for all of its calls under way, and no further login", async () => {
+    const session = world.open();
+    const first = await session.token(within(5_000));
+    world.store.faults.add({ kind: "error", operation: "PutSecretValue", count: 0 });
+    const own = (await session.replace(first, within(5_000))).token;
+    // Another call of it was sent with the first token, too, and is refused later.
+    expect(await session.replace(first, within(5_000))).toEqual({ token: own, renewed: false });
+    expect(await session.current(within(5_000))).toEqual(own);
+    expect(world.logins.count).toBe(2);
+  });
+
   test("that the store did not answer is an error in the log, with the error's name", async () => {
     const session = world.open();
     const token = await session.token(within(5_000));

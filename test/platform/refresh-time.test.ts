@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { refreshDeviceKey } from "../../shared/platform/refresh.ts";
+import { deadlineIn } from "../../shared/runtime/clock.ts";
 import { createDevice, type Fate } from "./one-device.ts";
 
 const wanted = { deviceId: "d", nodeId: "new", idempotencyKey: "ticket" };
@@ -38,6 +40,15 @@ describe("a change", () => {
       name: "OutcomeUnknownError",
     });
     expect(calls.map(({ atMs }) => atMs)).toEqual([0, 100, 300, 700, 1_500]);
+  });
+
+  test("is not begun when the pause before it took longer than it should, and less than a second is left", async () => {
+    const { time, calls, platform } = createDevice([lost]);
+    const slow = { ...time.clock(), sleep: (milliseconds: number) => time.sleep(milliseconds + 10) };
+    const request = { deviceId: "d", verifyCode: "given" };
+    const refreshed = refreshDeviceKey(request, { platform, clock: slow, deadline: deadlineIn(1_105, slow) });
+    await expect(refreshed).rejects.toMatchObject({ name: "OutcomeUnknownError" });
+    expect(calls).toHaveLength(1);
   });
 
   test.each([

@@ -61,6 +61,14 @@ test.each([
   expect(await write("zendesk")).toBe(written);
 });
 
+test("a page that is too long to be read whole is followed by the next one", async () => {
+  const { requests, write } = await desk(({ url }, response) =>
+    response.end(url?.endsWith("page=1") === true ? "x".repeat(3_000_000) : '[{"body":"operation-1"}]'),
+  );
+  expect(await write("github")).toBe(false);
+  expect(requests).toHaveLength(2);
+});
+
 test("a page that never ends is read no further than two megabytes or so, and the note is written", async () => {
   let sent = 0;
   const { requests, write } = await desk(({ method }, response) => {

@@ -52,8 +52,9 @@ describe("a further page is asked for", () => {
     expect(requests(system).hasMore(JSON.stringify(answer))).toBe(more);
   });
 
-  test("of nothing that is no JSON", () => {
-    expect(requests("github").hasMore("<html>")).toBe(false);
+  test("of one that was too long to be read whole, where a system has pages at all", () => {
+    expect(requests("github").hasMore('[{"body":"cut o')).toBe(true);
+    expect(requests("zendesk").hasMore('{"comments":[{"body":"cut o')).toBe(false);
   });
 
   test("with its number, or with where it starts", () => {
