@@ -87,6 +87,17 @@ describe("a publication", () => {
     expect(world.logins.count).toBe(2);
   });
 
+  test("that failed is forgotten when the own token has ended, and the next one is published", async () => {
+    const session = world.open();
+    const first = await session.token(within(5_000));
+    world.store.faults.add({ kind: "refuse", operation: "PutSecretValue", type: "LimitExceededException" });
+    const { token: own } = await session.replace(first, within(5_000));
+    await world.time.sleep(3_600_000);
+    expect((await session.current(within(15_000))).accessToken).toBe("token-3");
+    expect(stored().accessToken).toBe("token-3");
+    expect(own.accessToken).toBe("token-2");
+  });
+
   test("that the store did not answer is an error in the log, with the error's name", async () => {
     const session = world.open();
     const token = await session.token(within(5_000));
@@ -94,5 +105,15 @@ describe("a publication", () => {
     await session.replace(token, within(5_000));
     const line = session.lines.map((text) => JSON.parse(text)).find(({ level }) => level === "ERROR");
     expect(line).toEqual({ level: "ERROR", message: "Session cannot be published", error: "SecretsUnavailableError" });
+  });
+});
+
+test("a token that is refused when its stored session has ended is followed by a login", async () => {
+  const session = world.open();
+  const first = await session.token(within(5_000));
+  await world.time.sleep(3_600_000);
+  expect(await session.replace(first, within(5_000))).toMatchObject({
+    renewed: true,
+    token: { accessToken: "token-2" },
   });
 });

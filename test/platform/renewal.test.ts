@@ -82,6 +82,9 @@ describe("those who wait", () => {
     expect(sessions.map(({ counted }) => counted.filter((name) => name === "LeaseWaits").length).sort()).toEqual([
       0, 1,
     ]);
+    const alone = world.open();
+    await alone.renew(within(15_000));
+    expect(alone.counted).toEqual([]);
   });
 
   test("give up before their time ends, by name", async () => {
