@@ -108,6 +108,13 @@ const reasons = [
   ["transport.ts", /dropIdle|clearTimeout|request\.destroy/, /./, "tidies up: what is left would end by itself, later"],
   ["transport.ts", /\{ cause \}/, /./, words],
   ["transport.ts", /^false$/, /true/, "is set before it is read, by the socket's own state"],
+  ["renewal.ts", /accessToken === refused/, /./, "nobody publishes anew a token that was refused before"],
+  [
+    "session.ts",
+    /this\.#cached/,
+    /./,
+    "a failed publication left a token; one that has ended is renewed a moment later",
+  ],
   // http
   [
     "handler.ts",
