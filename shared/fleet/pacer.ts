@@ -36,9 +36,10 @@ export function createPacer(callsPerMinute: number, clock: Clock): Pacer {
 
   async function take(untilMs: number): Promise<boolean> {
     // Looked at again after sleeping: a refusal may have moved it.
-    for (let waitMs = nextAtMs - clock.elapsed(); waitMs > 0; waitMs = nextAtMs - clock.elapsed()) {
-      if (nextAtMs > untilMs) return false;
-      await clock.sleep(waitMs);
+    for (let nowMs = clock.elapsed(); ; nowMs = clock.elapsed()) {
+      if (Math.max(nextAtMs, nowMs) > untilMs) return false;
+      if (nextAtMs <= nowMs) break;
+      await clock.sleep(nextAtMs - nowMs);
     }
     nextAtMs = Math.max(nextAtMs, clock.elapsed() - arrears) + slotMs;
     unsent += 1;

@@ -277,6 +277,12 @@ describe("while a batch is under way", () => {
     expect(lastKept()).toMatchObject({ done: 480, waiting: 120 });
   });
 
+  test("nor after eight minutes of calls so slow that the pace is never what is waited for", async () => {
+    const { work, calls } = await begin({ devices: 600, callsPerMinute: 6_000, callMs: 100_000 });
+    expect(await work()).toMatchObject({ done: 300 });
+    expect(Math.max(...calls.map(({ atMs }) => atMs))).toBeLessThanOrEqual(480_000);
+  });
+
   test.each([1, 5, 60])(
     "a platform that throttles at %d calls a minute does not hold it up beyond eight",
     async (pace) => {
