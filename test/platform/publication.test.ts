@@ -1,14 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { LogIn } from "../../shared/platform/login.ts";
-import { createWorld, secretId, type World } from "./stored-session.ts";
+import { inNewWorlds, secretId, type World } from "./stored-session.ts";
 
 let world: World;
-
-beforeEach(() => {
-  world = createWorld();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
+inNewWorlds((fresh) => {
+  world = fresh;
 });
 
 const within = (milliseconds: number) => world.within(milliseconds);

@@ -1,16 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { RekeyError } from "../../shared/errors.ts";
 import type { LogIn, LoginRequest } from "../../shared/platform/login.ts";
 import { nameOf } from "../../shared/platform/renewal.ts";
-import { createWorld, type SandboxSession, secretId, type World } from "./stored-session.ts";
+import { inNewWorlds, type SandboxSession, secretId, type World } from "./stored-session.ts";
 
 let world: World;
-
-beforeEach(() => {
-  world = createWorld();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
+inNewWorlds((fresh) => {
+  world = fresh;
 });
 
 const within = (milliseconds: number) => world.within(milliseconds);

@@ -1,14 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Clock } from "../../shared/runtime/clock.ts";
-import { createWorld, type World } from "./stored-session.ts";
+import { inNewWorlds, type World } from "./stored-session.ts";
 
 let world: World;
-
-beforeEach(() => {
-  world = createWorld();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
+inNewWorlds((fresh) => {
+  world = fresh;
 });
 
 const within = (milliseconds: number) => world.within(milliseconds);

@@ -1,15 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { RekeyError } from "../../shared/errors.ts";
-import { createWorld, secretId, type World } from "./stored-session.ts";
+import { createWorld, inNewWorlds, secretId, type World } from "./stored-session.ts";
 
 let world: World;
-
-beforeEach(() => {
-  world = createWorld();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
+inNewWorlds((fresh) => {
+  world = fresh;
 });
 
 const within = (milliseconds: number) => world.within(milliseconds);

@@ -1,4 +1,4 @@
-import { vi } from "vitest";
+import { afterEach, beforeEach, vi } from "vitest";
 import type { LogIn } from "../../shared/platform/login.ts";
 import { createSession, type Session } from "../../shared/platform/session.ts";
 import { type Clock, type Deadline, deadlineIn } from "../../shared/runtime/clock.ts";
@@ -74,6 +74,14 @@ export function createWorld(secrets: Readonly<Record<string, string | null>> = {
     },
     within: (milliseconds) => deadlineIn(milliseconds, time.clock()),
   };
+}
+
+/** Has each test of a file begin in a world of its own. */
+export function inNewWorlds(take: (world: World) => void): void {
+  beforeEach(() => take(createWorld()));
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
 }
 
 /** Logins that take 40 ms and bring tokens of an hour. */
