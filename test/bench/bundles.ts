@@ -18,7 +18,7 @@ export interface Bundle {
 /** Builds all functions in memory, as they are deployed. */
 export async function buildBundles(): Promise<readonly Bundle[]> {
   // It has no types; by way of a variable, tsc does not look for any.
-  const configuration = "../../esbuild.config.mjs";
+  const configuration = "../../build/esbuild.config.mjs";
   const { options }: { options: BuildOptions } = await import(configuration);
   const { outputFiles, metafile } = await build({ ...options, write: false, metafile: true });
   return outputFiles.map((file) => {

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type LocalSystem, startLocalSystem } from "../local/local-system.ts";
-import { startSandbox } from "../local/sandbox.ts";
-import { type PlatformSimulator, startPlatformSimulator } from "../platform-simulator/simulator.ts";
-import { deliver, type Sender, senderOf } from "../ticket-desk/senders.ts";
+import { type LocalSystem, startLocalSystem } from "../../local/local-system.ts";
+import { type PlatformSimulator, startPlatformSimulator } from "../../local/platform-simulator/simulator.ts";
+import { startSandbox } from "../../local/sandbox.ts";
+import { deliver, type Sender, senderOf } from "../../local/ticket-desk/senders.ts";
 import { type Bundle, buildBundles, ownerOf, partsOf } from "./bundles.ts";
 
 // Counts are the same on every machine; times are not, and belong to `npm run bench`.

@@ -12,7 +12,7 @@ const repository = join(import.meta.dirname, "../..");
 
 /** The endpoint resolver of a client, cut or whole. */
 async function resolverOf(client: string, cut: boolean): Promise<Resolve> {
-  const configuration = "../../esbuild.config.mjs";
+  const configuration = "../../build/esbuild.config.mjs";
   const { options }: { options: BuildOptions } = await import(configuration);
   const { platform = "node", format = "esm", mainFields = [], conditions = [], plugins = [] } = options;
   const shared = { platform, format, mainFields, conditions };

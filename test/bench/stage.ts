@@ -1,7 +1,7 @@
 import { request } from "node:https";
 import { join } from "node:path";
-import { type PlatformSimulator, startPlatformSimulator } from "../platform-simulator/simulator.ts";
-import { type SecretsEndpoint, startSecretsEndpoint } from "../secrets-endpoint/server.ts";
+import { type PlatformSimulator, startPlatformSimulator } from "../../local/platform-simulator/simulator.ts";
+import { type SecretsEndpoint, startSecretsEndpoint } from "../../local/secrets-endpoint/server.ts";
 import type { ContainerOptions } from "./container.ts";
 import { type DelayedLine, openDelayedLine } from "./delayed-line.ts";
 

@@ -27,7 +27,7 @@ describe("alarms and workflows", () => {
   });
 
   test("every alarm is explained on the operations page", async () => {
-    const page = await readFile(join(import.meta.dirname, "../../OPERATIONS.md"), "utf8");
+    const page = await readFile(join(import.meta.dirname, "../../docs/OPERATIONS.md"), "utf8");
     const missing = ofType(iam, "AWS::CloudWatch::Alarm").filter(([id]) => !page.includes(id.replace(/Alarm$/, "")));
     expect(missing.map(([id]) => id)).toEqual([]);
   });

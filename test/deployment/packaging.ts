@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -42,14 +42,12 @@ export async function packageService(
   const directory = await mkdtemp(join(tmpdir(), "rekey-package-"));
   try {
     for (const name of await readdir(repository)) {
-      if (/^(functions|shared|serverless.*|package\.json|tsconfig\.json|esbuild.*|[a-z]+\.build\.mjs)$/.test(name)) {
+      if (/^(functions|shared|build|deploy|serverless\.yml|package\.json|tsconfig\.json)$/.test(name)) {
         await cp(join(repository, name), join(directory, name), { recursive: true });
       }
     }
     await symlink(join(repository, "node_modules"), join(directory, "node_modules"), "dir");
     for (const [path, text] of Object.entries(files)) await writeFile(join(directory, path), text);
-    await mkdir(join(directory, "test"));
-    await cp(join(repository, "test/node-version.mjs"), join(directory, "test/node-version.mjs"));
     await run(directory, [
       join(repository, "node_modules/serverless/bin/serverless.js"),
       "package",

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Outcome } from "../local/sandbox.ts";
+import type { Outcome } from "../../local/sandbox.ts";
 import { type Rekey, resultOf, startRekey } from "./rekey.ts";
 
 let rekey: Rekey;

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { createCertificates } from "../platform-simulator/certificates.ts";
-import type { SimulatorOptions } from "../platform-simulator/simulator.ts";
+import { createCertificates } from "../../local/platform-simulator/certificates.ts";
+import type { SimulatorOptions } from "../../local/platform-simulator/simulator.ts";
 import { errorOf, type Rekey, startRekey } from "./rekey.ts";
 
 const closing: (() => Promise<void>)[] = [];

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { functionsOf } from "../local/deployed.ts";
-import { type LocalSystem, startLocalSystem } from "../local/local-system.ts";
-import type { Outcome } from "../local/sandbox.ts";
-import { mustBeDescribed } from "../openapi/description.ts";
+import { functionsOf } from "../../local/deployed.ts";
+import { type LocalSystem, startLocalSystem } from "../../local/local-system.ts";
 import {
   type PlatformSimulator,
   type SimulatorOptions,
   startPlatformSimulator,
-} from "../platform-simulator/simulator.ts";
+} from "../../local/platform-simulator/simulator.ts";
+import type { Outcome } from "../../local/sandbox.ts";
+import { mustBeDescribed } from "../openapi/description.ts";
 
 /** The whole system on the built bundles, with hands on its parts. */
 export interface Rekey extends LocalSystem {

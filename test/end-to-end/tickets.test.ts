@@ -1,13 +1,13 @@
 import { createHmac } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type LocalSystem, startLocalSystem } from "../../local/local-system.ts";
+import { type PlatformSimulator, startPlatformSimulator } from "../../local/platform-simulator/simulator.ts";
+import type { StepFunctions } from "../../local/step-functions/endpoint.ts";
+import { workflowParts } from "../../local/step-functions/part.ts";
+import { startTicketDesk, type TicketDesk, ticketDeskPart } from "../../local/ticket-desk/desk.ts";
+import { deliver, senderOf, senders, sourcesOf } from "../../local/ticket-desk/senders.ts";
 import { traitsOf } from "../../shared/errors.ts";
-import { type LocalSystem, startLocalSystem } from "../local/local-system.ts";
-import type { StepFunctions } from "../local/step-functions/endpoint.ts";
-import { workflowParts } from "../local/step-functions/part.ts";
-import { type PlatformSimulator, startPlatformSimulator } from "../platform-simulator/simulator.ts";
-import { startTicketDesk, type TicketDesk, ticketDeskPart } from "../ticket-desk/desk.ts";
-import { deliver, senderOf, senders, sourcesOf } from "../ticket-desk/senders.ts";
 
 interface Stage {
   readonly system: LocalSystem;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Fault as PlatformFault } from "../../local/platform-simulator/faults.ts";
+import type { Fault as StoreFault } from "../../local/secrets-endpoint/faults.ts";
 import type { Rekey } from "../end-to-end/rekey.ts";
-import type { Fault as PlatformFault } from "../platform-simulator/faults.ts";
-import type { Fault as StoreFault } from "../secrets-endpoint/faults.ts";
 
 /** One thing that goes wrong. */
 export interface Case {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Fault } from "../../local/secrets-endpoint/faults.ts";
 import { isErrorName } from "../../shared/errors.ts";
 import { errorOf, type Rekey, resultOf, startRekey } from "../end-to-end/rekey.ts";
-import type { Fault } from "../secrets-endpoint/faults.ts";
 
 /** What befalls a renewal's call to the secrets store, by the words of the table. */
 export const misfortunes = {

@@ -8,7 +8,7 @@ const filesIn = (folder: string): string[] =>
     .filter((name) => /\.(ts|mjs)$/.test(name) && !name.includes("node_modules"))
     .map((name) => join(folder, name));
 const product = [...filesIn("functions"), ...filesIn("shared")];
-const all = [...product, ...filesIn("test")];
+const all = [...product, ...["local", "tools", "test"].flatMap(filesIn)];
 const text = new Map(all.map((file) => [file, readFileSync(join(repository, file), "utf8")]));
 const textOf = (file: string) => text.get(file) ?? "";
 /** Without comments and the content of texts, so that prose is not taken for code. */
@@ -21,23 +21,28 @@ const importsOf = (file: string): string[] =>
 // The floors of the house, from the top: a room may look into those below, never up or sideways.
 const floors = [
   ["test"],
+  ["tools"],
+  ["local"],
   ["functions"],
   ["shared/http", "shared/webhook", "shared/platform", "shared/fleet"],
   ["shared/runtime"],
   ["shared"],
 ];
-const roomOf = (file: string) => /^(test|functions|shared\/\w+(?=\/)|shared)/.exec(file)?.[0] ?? file;
+const roomOf = (file: string) => /^(test|tools|local|functions|shared\/\w+(?=\/)|shared)/.exec(file)?.[0] ?? file;
 const floorOf = (room: string) => floors.findIndex((rooms) => rooms.includes(room));
 
 describe("imports", () => {
-  test.each(product.map((file) => [file]))("of %s go down only", (file) => {
-    const room = roomOf(file);
-    expect(floorOf(room)).toBeGreaterThanOrEqual(0);
-    const wrong = importsOf(file).filter((path) => roomOf(path) !== room && floorOf(roomOf(path)) <= floorOf(room));
-    // An operation that does another one's work would drag its sandbox along.
-    const sideways = room === "functions" ? importsOf(file).filter((path) => roomOf(path) === "functions") : [];
-    expect([...wrong, ...sideways]).toEqual([]);
-  });
+  test.each([...product, ...filesIn("local"), ...filesIn("tools")].map((file) => [file]))(
+    "of %s go down only",
+    (file) => {
+      const room = roomOf(file);
+      expect(floorOf(room)).toBeGreaterThanOrEqual(0);
+      const wrong = importsOf(file).filter((path) => roomOf(path) !== room && floorOf(roomOf(path)) <= floorOf(room));
+      // An operation that does another one's work would drag its sandbox along.
+      const sideways = room === "functions" ? importsOf(file).filter((path) => roomOf(path) === "functions") : [];
+      expect([...wrong, ...sideways]).toEqual([]);
+    },
+  );
 
   test("make no circle", () => {
     const done = new Set<string>();

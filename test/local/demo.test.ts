@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { senderOf } from "../ticket-desk/senders.ts";
+import { senderOf } from "../../local/ticket-desk/senders.ts";
 
 interface Ended {
   readonly code: number;
@@ -19,7 +19,7 @@ function run(script: string, ...args: string[]): Promise<Ended> {
 }
 
 test("npm run demo tells a story that comes true", async () => {
-  const { code, said } = await run("demo.ts");
+  const { code, said } = await run("../../local/demo.ts");
   expect([code, said.trimEnd().split("\n").at(-1)]).toEqual([0, expect.stringContaining("That is all.")]);
   expect(said.match(/Verification code: /g)).toHaveLength(2);
 });
@@ -38,19 +38,29 @@ describe("npm run check-source", () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   test("prints what would be done", async () => {
-    const { code, said } = await run("check-source.ts", file("sources.json"), "repository", file("payload.json"));
+    const { code, said } = await run(
+      "../../tools/check-source.ts",
+      file("sources.json"),
+      "repository",
+      file("payload.json"),
+    );
     expect([code, said]).toEqual([0, expect.stringContaining("repository")]);
     expect(said).toMatch(/would do +re-key this device\n +deviceId +meter-1\n +nodeId +urn:imei:860000000000001/);
     expect(said).toMatch(/operation id +repository-[0-9a-f]{32}/);
   });
 
   test("prints that nothing would be done, and why", async () => {
-    const { said } = await run("check-source.ts", file("sources.json"), "repository", file("other.json"));
+    const { said } = await run("../../tools/check-source.ts", file("sources.json"), "repository", file("other.json"));
     expect(said).toMatch(/would do +nothing \(the condition does not hold\)/);
   });
 
   test("names what is wrong with a configuration", async () => {
-    const { code, said } = await run("check-source.ts", file("sources.json"), "malformed", file("payload.json"));
+    const { code, said } = await run(
+      "../../tools/check-source.ts",
+      file("sources.json"),
+      "malformed",
+      file("payload.json"),
+    );
     expect([code, said]).toEqual([1, expect.stringContaining("fields.nodeid is unknown")]);
   });
 });

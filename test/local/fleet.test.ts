@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createFleetView } from "../../tools/fleet-view.ts";
 import { startWorkflowSystem, type WorkflowSystem } from "../workflows/system.ts";
-import { createFleetView } from "./fleet-view.ts";
 
 describe("the view", () => {
   const startedAtMs = Date.UTC(2026, 0, 1);
@@ -53,7 +53,7 @@ describe("npm run fleet", () => {
   async function fleet(...args: string[]): Promise<{ code: unknown; said: string }> {
     const child = spawn(
       process.execPath,
-      [fileURLToPath(new URL("./fleet.ts", import.meta.url)), join(folder, "devices.csv"), ...args],
+      [fileURLToPath(new URL("../../tools/fleet.ts", import.meta.url)), join(folder, "devices.csv"), ...args],
       { env: { ...process.env, AWS_ENDPOINT_URL_SFN: local.workflows.url, AWS_ENDPOINT_URL_S3: local.objects.url } },
     );
     let said = "";

@@ -1,9 +1,9 @@
 import { request as httpRequest } from "node:http";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Gateway, startGateway } from "./gateway.ts";
-import { type Lambda, startLambda } from "./lambda.ts";
-import { match, type Route, routesOf } from "./routes.ts";
+import { type Gateway, startGateway } from "../../local/gateway.ts";
+import { type Lambda, startLambda } from "../../local/lambda.ts";
+import { match, type Route, routesOf } from "../../local/routes.ts";
 
 const bundle = fileURLToPath(new URL("./fixtures/echo.mjs", import.meta.url));
 const routes: Route[] = [

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
-import { type Lambda, type LambdaOptions, startLambda } from "./lambda.ts";
-import { type Outcome, type Sandbox, type SandboxOptions, startSandbox } from "./sandbox.ts";
+import { type Lambda, type LambdaOptions, startLambda } from "../../local/lambda.ts";
+import { type Outcome, type Sandbox, type SandboxOptions, startSandbox } from "../../local/sandbox.ts";
 
 const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}.mjs`, import.meta.url));
 const echo = { bundle: fixture("echo"), environment: { GIVEN: "1" } };

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { afterEach, expect, test } from "vitest";
-import { functionsOf } from "./deployed.ts";
-import { type LocalSystem, type LocalSystemOptions, type Part, startLocalSystem } from "./local-system.ts";
+import { functionsOf } from "../../local/deployed.ts";
+import { type LocalSystem, type LocalSystemOptions, type Part, startLocalSystem } from "../../local/local-system.ts";
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const closed: string[] = [];

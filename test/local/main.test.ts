@@ -26,7 +26,15 @@ function start(...more: string[]): Promise<string> {
   const ports = ["--lambda-port=0", "--secrets-port=0", "--control-port=0", "--platform-port=0"];
   ports.push("--workflows-port=0", "--objects-port=0");
   const platform = file("./fixtures/platform.ts");
-  child = spawn(process.execPath, [file("./main.ts"), ...ports, "--platform", platform, "--bundles", bundles, ...more]);
+  child = spawn(process.execPath, [
+    file("../../local/main.ts"),
+    ...ports,
+    "--platform",
+    platform,
+    "--bundles",
+    bundles,
+    ...more,
+  ]);
   let printed = "";
   return new Promise((resolve, reject) => {
     child?.stdout?.on("data", (chunk) => {

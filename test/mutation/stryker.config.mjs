@@ -16,6 +16,6 @@ export default {
   jsonReporter: { fileName: "reports/mutation.json" },
   clearTextReporter: { logTests: false, allowColor: false },
   tempDirName: ".local/stryker",
-  ignorePatterns: ["dist", "reports", ".serverless", "test/deployment/nag", "test/bench", "test/local/page"],
+  ignorePatterns: ["dist", "reports", ".serverless", "test/deployment/nag", "test/bench", "local/page"],
   thresholds: { high: 95, low: 85, break: 85 },
 };

@@ -3,9 +3,9 @@ import { fileURLToPath } from "node:url";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
+import { routesOf } from "../../local/routes.ts";
+import { senders } from "../../local/ticket-desk/senders.ts";
 import { errorNames } from "../../shared/errors.ts";
-import { routesOf } from "../local/routes.ts";
-import { senders } from "../ticket-desk/senders.ts";
 import { readDescription } from "./description.ts";
 
 const description = readDescription();

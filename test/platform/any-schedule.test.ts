@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
+import type { FaultKind } from "../../local/secrets-endpoint/faults.ts";
 import { RekeyError } from "../../shared/errors.ts";
 import type { LogIn } from "../../shared/platform/login.ts";
-import type { FaultKind } from "../secrets-endpoint/faults.ts";
 import { createWorld, type SandboxSession, secretId, type World } from "./stored-session.ts";
 
 afterEach(() => {

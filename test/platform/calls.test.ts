@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { errorRows } from "../../local/platform-simulator/rules.ts";
 import { RekeyError } from "../../shared/errors.ts";
 import { platformError } from "../../shared/platform/error-table.ts";
 import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
-import { errorRows } from "../platform-simulator/rules.ts";
 import { type RawPlatform, reply, startRawPlatform } from "./raw-platform.ts";
 
 let platform: RawPlatform;

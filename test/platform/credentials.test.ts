@@ -1,10 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { createCertificates } from "../../local/platform-simulator/certificates.ts";
 import { RekeyError } from "../../shared/errors.ts";
 import { createCredentialStore, parseCredentials } from "../../shared/platform/credentials.ts";
 import { type Clock, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import type { Secrets, SecretVersion } from "../../shared/runtime/secrets.ts";
-import { createCertificates } from "../platform-simulator/certificates.ts";
 
 const plain = { baseUrl: "http://127.0.0.1:8743", appId: "app", secret: "very secret" };
 const parse = (changes: object) => parseCredentials(JSON.stringify({ ...plain, ...changes }), "v1");

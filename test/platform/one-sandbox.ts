@@ -1,16 +1,16 @@
+import {
+  type PlatformSimulator,
+  type SimulatorOptions,
+  startPlatformSimulator,
+} from "../../local/platform-simulator/simulator.ts";
+import { startSecretsEndpoint } from "../../local/secrets-endpoint/server.ts";
 import { createPlatform } from "../../shared/platform/platform.ts";
 import { type RefreshRequest, refreshDeviceKey } from "../../shared/platform/refresh.ts";
 import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { createLog } from "../../shared/runtime/log.ts";
 import { createMetrics } from "../../shared/runtime/metrics.ts";
 import { createSecrets } from "../../shared/runtime/secrets.ts";
-import {
-  type PlatformSimulator,
-  type SimulatorOptions,
-  startPlatformSimulator,
-} from "../platform-simulator/simulator.ts";
-import { clientOf } from "../secrets-endpoint/client.ts";
-import { startSecretsEndpoint } from "../secrets-endpoint/server.ts";
+import { clientOf } from "../local/secrets-endpoint/client.ts";
 
 /** One sandbox's platform in the test's own process, and the simulator behind it. */
 export interface OneSandbox {

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
+import type { Fault } from "../../local/platform-simulator/faults.ts";
+import type { SimulatorOptions } from "../../local/platform-simulator/simulator.ts";
 import type { RefreshRequest } from "../../shared/platform/refresh.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
-import type { Fault } from "../platform-simulator/faults.ts";
-import type { SimulatorOptions } from "../platform-simulator/simulator.ts";
 import { type OneSandbox, openSandbox } from "./one-sandbox.ts";
 
 let sandbox: OneSandbox;

@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { type AddressInfo, createServer as createPlainServer, type Socket } from "node:net";
 import { createServer, type TlsOptions } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
+import { createCertificates } from "../../local/platform-simulator/certificates.ts";
 import { type Credentials, parseCredentials } from "../../shared/platform/credentials.ts";
 import { createTransport, type Exchange, type Outcome, type Transport } from "../../shared/platform/transport.ts";
 import { type Clock, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
-import { createCertificates } from "../platform-simulator/certificates.ts";
 import { type Answer, type RawPlatform, reply, startRawPlatform } from "./raw-platform.ts";
 
 const closing: (() => Promise<void> | void)[] = [];

@@ -1,10 +1,10 @@
 import { text as textOf } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type LocalObjectStore, startObjectStore } from "../../local/object-store.ts";
+import { type Listener, listen } from "../../local/secrets-endpoint/listener.ts";
 import { RekeyError } from "../../shared/errors.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import { createObjectStore } from "../../shared/runtime/objects.ts";
-import { type LocalObjectStore, startObjectStore } from "../local/object-store.ts";
-import { type Listener, listen } from "../secrets-endpoint/listener.ts";
 import { access } from "./example-access.ts";
 
 const beginMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { type SecretsEndpoint, startSecretsEndpoint } from "../../local/secrets-endpoint/server.ts";
 import { type Clock, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { readAhead } from "../../shared/runtime/read-ahead.ts";
 import { createSecrets, type Secrets } from "../../shared/runtime/secrets.ts";
-import { clientOf } from "../secrets-endpoint/client.ts";
-import { type SecretsEndpoint, startSecretsEndpoint } from "../secrets-endpoint/server.ts";
+import { clientOf } from "../local/secrets-endpoint/client.ts";
 
 let store: SecretsEndpoint;
 let secrets: Secrets;

@@ -1,9 +1,9 @@
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { startSecretsEndpoint } from "../../local/secrets-endpoint/server.ts";
 import { RekeyError } from "../../shared/errors.ts";
 import { type Deadline, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { createSecrets, type Secrets } from "../../shared/runtime/secrets.ts";
-import { startSecretsEndpoint } from "../secrets-endpoint/server.ts";
 import { SimulatedStore } from "../simulation/store.ts";
 import { SimulatedTime } from "../simulation/time.ts";
 

@@ -1,8 +1,8 @@
 import { text } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { type Listener, listen } from "../../local/secrets-endpoint/listener.ts";
 import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { createWorkflow } from "../../shared/runtime/workflow.ts";
-import { type Listener, listen } from "../secrets-endpoint/listener.ts";
 
 interface Answer {
   readonly status: number;

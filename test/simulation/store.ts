@@ -1,8 +1,8 @@
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { FaultPlan } from "../secrets-endpoint/faults.ts";
-import { operations } from "../secrets-endpoint/operations.ts";
-import { ServiceError } from "../secrets-endpoint/service-error.ts";
-import { SecretStore } from "../secrets-endpoint/store.ts";
+import { FaultPlan } from "../../local/secrets-endpoint/faults.ts";
+import { operations } from "../../local/secrets-endpoint/operations.ts";
+import { ServiceError } from "../../local/secrets-endpoint/service-error.ts";
+import { SecretStore } from "../../local/secrets-endpoint/store.ts";
 import { SimulatedTime } from "./time.ts";
 
 /** What is simulated of the way between one sandbox and the store. */

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startTicketDesk, type TicketDesk, ticketApiOf } from "../../local/ticket-desk/desk.ts";
+import { senders } from "../../local/ticket-desk/senders.ts";
 import { RekeyError } from "../../shared/errors.ts";
 import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { writeNote } from "../../shared/webhook/notes.ts";
 import { baseUrlOf, mayHoldCode, ticketApi, ticketSystems } from "../../shared/webhook/ticket-api.ts";
-import { startTicketDesk, type TicketDesk, ticketApiOf } from "../ticket-desk/desk.ts";
-import { senders } from "../ticket-desk/senders.ts";
 
 let desk: TicketDesk;
 beforeAll(async () => {

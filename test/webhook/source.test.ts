@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { senders } from "../../local/ticket-desk/senders.ts";
 import { RekeyError } from "../../shared/errors.ts";
 import { isSourceName, readSource } from "../../shared/webhook/source.ts";
 import { isTicketId } from "../../shared/webhook/ticket-api.ts";
-import { senders } from "../ticket-desk/senders.ts";
 
 const fields = { deviceId: "device.id" };
 

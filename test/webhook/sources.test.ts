@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { type SecretsEndpoint, startSecretsEndpoint } from "../../local/secrets-endpoint/server.ts";
 import { type Clock, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { createSecrets } from "../../shared/runtime/secrets.ts";
 import { createSources, type Sources } from "../../shared/webhook/sources.ts";
-import { clientOf } from "../secrets-endpoint/client.ts";
-import { type SecretsEndpoint, startSecretsEndpoint } from "../secrets-endpoint/server.ts";
+import { clientOf } from "../local/secrets-endpoint/client.ts";
 
 let store: SecretsEndpoint;
 let aheadMs = 0;

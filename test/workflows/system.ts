@@ -5,16 +5,16 @@ import {
   SFNClient,
   StartExecutionCommand,
 } from "@aws-sdk/client-sfn";
-import { functionsOf } from "../local/deployed.ts";
-import { type LocalSystem, startLocalSystem } from "../local/local-system.ts";
-import type { LocalObjectStore } from "../local/object-store.ts";
-import type { StepFunctions } from "../local/step-functions/endpoint.ts";
-import { localFleetBucket, workflowParts } from "../local/step-functions/part.ts";
+import { functionsOf } from "../../local/deployed.ts";
+import { type LocalSystem, startLocalSystem } from "../../local/local-system.ts";
+import type { LocalObjectStore } from "../../local/object-store.ts";
 import {
   type PlatformSimulator,
   type SimulatorOptions,
   startPlatformSimulator,
-} from "../platform-simulator/simulator.ts";
+} from "../../local/platform-simulator/simulator.ts";
+import type { StepFunctions } from "../../local/step-functions/endpoint.ts";
+import { localFleetBucket, workflowParts } from "../../local/step-functions/part.ts";
 
 /** The built functions, the workflows and the simulator, with what a test needs to look at. */
 export interface WorkflowSystem {

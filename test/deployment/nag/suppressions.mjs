@@ -33,7 +33,8 @@ export const suppressions = [
   {
     rule: "AwsSolutions-SMG4",
     resources: /Secret$/,
-    reason: "What they hold is issued by the platform and the ticketing systems; OPERATIONS.md says how to change it.",
+    reason:
+      "What they hold is issued by the platform and the ticketing systems; docs/OPERATIONS.md says how to change it.",
   },
   {
     rule: "AwsSolutions-S1",

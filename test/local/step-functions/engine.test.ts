@@ -1,9 +1,9 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { type HistoryEvent, runDefinition } from "../../../local/step-functions/engine.ts";
+import { definitionsIn } from "../../../local/step-functions/part.ts";
 import { errorNames, isErrorName, traitsOf } from "../../../shared/errors.ts";
-import { type HistoryEvent, runDefinition } from "./engine.ts";
-import { definitionsIn } from "./part.ts";
 
 // It has no types.
 const validate = createRequire(import.meta.url)("asl-validator") as (definition: object) => {

@@ -1,0 +1,75 @@
+import { readdirSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { writeBom } from "./bom.mjs";
+import { environmentCredentials, sdkWithoutWhatIsNotCalled } from "./esbuild.sdk.mjs";
+import { writeDescriptions } from "./openapi.mjs";
+
+/**
+ * Imports of Node's builtins become `process.getBuiltinModule(...)`, one property for each name that is imported: the
+ * ESM face of a builtin touches every export, and that of node:http loads all of undici (23 to 33 ms and 9.5 MB of a
+ * cold start).
+ */
+const builtinsWithoutFace = {
+  name: "builtins-without-their-esm-face",
+  setup(build) {
+    const builtins = new Set(builtinModules.flatMap((name) => [name, `node:${name}`]));
+    build.onResolve({ filter: /^(node:)?[a-z_/0-9]+$/ }, ({ path, kind }) => {
+      if (!builtins.has(path)) return undefined;
+      // What is not imported by name is the whole module, and none of its properties touched.
+      const namespace = kind === "import-statement" ? "builtin" : "whole-builtin";
+      return { path: path.replace(/^node:/, ""), namespace, sideEffects: false };
+    });
+    build.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => {
+      const names = Object.keys(process.getBuiltinModule(`node:${path}`)).filter((name) =>
+        /^(?!default$)\w+$/.test(name),
+      );
+      const contents = [
+        `const builtin = /* @__PURE__ */ process.getBuiltinModule("node:${path}");`,
+        "export default builtin;",
+        ...names.map((name) => `export const ${name} = /* @__PURE__ */ (() => builtin.${name})();`),
+      ];
+      return { contents: contents.join("\n"), loader: "js" };
+    });
+    build.onLoad({ filter: /.*/, namespace: "whole-builtin" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule("node:${path}");`,
+      loader: "js",
+    }));
+  },
+};
+
+const repository = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+const functions = readdirSync(new URL("../functions/", import.meta.url))
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => `functions/${file}`);
+
+/** How the deployed bundles are built; the gates on them build the same in memory. */
+export const options = {
+  absWorkingDir: repository,
+  entryPoints: functions,
+  outdir: "dist",
+  outExtension: { ".js": ".mjs" },
+  bundle: true,
+  minify: true,
+  platform: "node",
+  target: "node24",
+  format: "esm",
+  // Packages by their ES modules, which can be shaken; esbuild's default for Node takes CommonJS first.
+  mainFields: ["module", "main"],
+  conditions: ["module", "import", "node"],
+  legalComments: "none",
+  metafile: true,
+  plugins: [builtinsWithoutFace, environmentCredentials, sdkWithoutWhatIsNotCalled],
+  logLevel: "warning",
+};
+
+if (import.meta.main) {
+  const { metafile } = await build(options);
+  for (const [file, { bytes, entryPoint }] of Object.entries(metafile.outputs)) {
+    if (entryPoint !== undefined) process.stdout.write(`${file} ${Math.round(bytes / 1024)} kB\n`);
+  }
+  const folder = `${repository}/dist`;
+  writeDescriptions(folder);
+  writeBom(folder, metafile);
+}

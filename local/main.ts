@@ -1,0 +1,122 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { type LocalPlatform, type LocalSystem, startLocalSystem } from "./local-system.ts";
+import { createPage } from "./page/page.ts";
+import { freeOrAny } from "./ports.ts";
+import { workflowParts } from "./step-functions/part.ts";
+import { startTicketDesk, ticketDeskPart } from "./ticket-desk/desk.ts";
+import { sourcesOf } from "./ticket-desk/senders.ts";
+
+// `npm start`: the whole service on this machine, on the built bundles. Ends on Ctrl-C or SIGTERM and leaves nothing behind.
+// Usage: node local/main.ts [--port n] [--lambda-port n] [--secrets-port n] [--control-port n] [--platform-port n]
+//        [--workflows-port n] [--objects-port n] [--desk-port n] [--time-scale n]
+//        [--platform module] [--bundles folder] [--log-level level] [--quiet]; REKEY_LOCAL_PORT and the like do the same.
+const { values } = parseArgs({
+  options: {
+    port: { type: "string", default: process.env["REKEY_LOCAL_PORT"] ?? "3000" },
+    "lambda-port": { type: "string", default: process.env["REKEY_LOCAL_LAMBDA_PORT"] ?? "3001" },
+    "secrets-port": { type: "string", default: process.env["REKEY_LOCAL_SECRETS_PORT"] ?? "3002" },
+    "control-port": { type: "string", default: process.env["REKEY_LOCAL_CONTROL_PORT"] ?? "3003" },
+    "workflows-port": { type: "string", default: process.env["REKEY_LOCAL_WORKFLOWS_PORT"] ?? "3004" },
+    "objects-port": { type: "string", default: process.env["REKEY_LOCAL_OBJECTS_PORT"] ?? "3005" },
+    "desk-port": { type: "string", default: process.env["REKEY_LOCAL_DESK_PORT"] ?? "3006" },
+    /** What a second of a workflow's waiting lasts, in seconds. */
+    "time-scale": { type: "string", default: process.env["REKEY_LOCAL_TIME_SCALE"] ?? "1" },
+    "platform-port": { type: "string", default: process.env["REKEY_LOCAL_PLATFORM_PORT"] ?? "8743" },
+    /** A module that exports `startPlatformSimulator`. */
+    platform: {
+      type: "string",
+      default: fileURLToPath(new URL("./platform-simulator/simulator.ts", import.meta.url)),
+    },
+    bundles: { type: "string", default: fileURLToPath(new URL("../dist", import.meta.url)) },
+    "log-level": { type: "string", default: process.env["LOG_LEVEL"] ?? "INFO" },
+    /** Does not show what the functions log. */
+    quiet: { type: "boolean", default: false },
+  },
+});
+
+/** A source that a person at a terminal can be. */
+const terminalSource = {
+  preset: "shared-secret",
+  secrets: ["local-secret"],
+  fields: { deviceId: "deviceId", nodeId: "nodeId" },
+};
+
+interface PlatformModule {
+  startPlatformSimulator(options: { readonly port: number }): Promise<LocalPlatform>;
+}
+
+let system: LocalSystem | undefined;
+let ending = false;
+process.on("SIGINT", () => void end(0));
+process.on("SIGTERM", () => void end(0));
+
+try {
+  await run();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  await end(1);
+}
+
+async function run(): Promise<void> {
+  if (!existsSync(values.bundles))
+    throw new Error(`There are no bundles in ${values.bundles}: run npm run build first`);
+  const { startPlatformSimulator }: PlatformModule = await import(pathToFileURL(values.platform).href);
+  const startedAt = performance.now();
+  const desk = await startTicketDesk(await freeOrAny(Number(values["desk-port"])));
+  system = await startLocalSystem({
+    platform: async () => startPlatformSimulator({ port: await freeOrAny(Number(values["platform-port"])) }),
+    parts: [
+      ticketDeskPart(desk),
+      ...workflowParts({
+        port: await freeOrAny(Number(values["workflows-port"])),
+        objectsPort: await freeOrAny(Number(values["objects-port"])),
+        timeScale: Number(values["time-scale"]),
+      }),
+    ],
+    webhookSources: { ...sourcesOf(desk), terminal: terminalSource },
+    aside: (context) => createPage(desk, context),
+    bundleFolder: values.bundles,
+    logLevel: values["log-level"],
+    ports: {
+      gateway: await freeOrAny(Number(values.port)),
+      lambda: await freeOrAny(Number(values["lambda-port"])),
+      secrets: await freeOrAny(Number(values["secrets-port"])),
+      secretsControl: await freeOrAny(Number(values["control-port"])),
+    },
+    lambda: values.quiet ? {} : { onLine: (name, line) => console.log(`${name}: ${line}`) },
+  });
+  // A signal that came while it was starting found nothing to end.
+  if (ending) await system.close();
+  else console.log(described(system, Math.round(performance.now() - startedAt)));
+}
+
+function described({ url, lambda, secrets, platform, parts, secretIds }: LocalSystem, milliseconds: number): string {
+  const places: [string, string][] = [
+    ["HTTP API", url],
+    ["  a page to look at", `${url}/`],
+    ["Lambda's Invoke API", lambda.url],
+    ["Secrets Manager", secrets.url],
+    ["  faults and counters", `${secrets.controlUrl}/counters`],
+    ["Platform (simulated)", platform.url],
+    ...[...parts].map(([name, part]): [string, string] => [name, part.url ?? "no address"]),
+  ];
+  return [
+    `Rekey runs on this machine (started in ${milliseconds} ms; Ctrl-C ends it)`,
+    ...places.map(([name, place]) => `  ${name.padEnd(24)}${place}`),
+    `  Secrets                 ${Object.values(secretIds).join(", ")}`,
+    "Try:",
+    `  curl -X PUT ${url}/devices/device-1/key -H 'Content-Type: application/json' -d '{"nodeId":"urn:imei:860000000000001"}'`,
+    `  curl ${url}/devices/device-1/status`,
+    `  curl -X PUT ${url}/devices/no-such-device/key -H 'Content-Type: application/json' -d '{}'`,
+    `  curl -X POST ${url}/webhooks/terminal -H 'X-Rekey-Secret: local-secret' -d '{"deviceId":"device-2","nodeId":"urn:imei:860000000000002"}'`,
+  ].join("\n");
+}
+
+async function end(code: number): Promise<void> {
+  if (ending) return;
+  ending = true;
+  await system?.close();
+  process.exit(code);
+}

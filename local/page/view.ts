@@ -1,0 +1,99 @@
+import { parseSession } from "../../shared/platform/session-document.ts";
+import type { PartContext } from "../local-system.ts";
+import type { PlatformSimulator } from "../platform-simulator/simulator.ts";
+import type { TicketDesk } from "../ticket-desk/desk.ts";
+import { senderOf } from "../ticket-desk/senders.ts";
+
+/** What the page looks at and works on. */
+export interface Watched {
+  readonly simulator: PlatformSimulator;
+  readonly desk: TicketDesk;
+  readonly system: Pick<PartContext, "lambda" | "secrets" | "secretIds">;
+}
+
+/** Whether the platform works, refuses every call as one too many, or takes no connection. */
+export type PlatformState = "works" | "throttled" | "cut";
+
+/** The local system as the page shows it; times are ISO strings, newest first. */
+export interface View {
+  readonly platform: PlatformState;
+  readonly devices: readonly { deviceId: string; nodeId: string; status: string; verifyCode: string | undefined }[];
+  readonly session: Readonly<Record<"holder" | "until" | "lease" | "logins", string>>;
+  readonly notes: readonly { at: string; system: string; ticketId: string; text: string }[];
+  readonly senders: readonly { preset: string; ticketId: string }[];
+  /** What the functions measured of their invocations. */
+  readonly requests: readonly { at: string; operation: string; outcome: string; ms: number }[];
+  readonly calls: readonly {
+    at: string;
+    operation: string;
+    deviceId: string | undefined;
+    answer: string;
+    ms: number;
+  }[];
+}
+
+/** Senders whose deliveries have an id of their own, so that each event sent here is a new one. */
+export const offeredPresets = ["zendesk", "jira", "pagerduty", "github"] as const;
+
+const shown = 8;
+
+/** Looks without touching: no counter, quota or access time changes by it. */
+export function viewOf(watched: Watched, platform: PlatformState): View {
+  const { simulator, desk } = watched;
+  return {
+    platform,
+    devices: simulator.devices
+      .all()
+      .map(({ deviceId, nodeId, status, verifyCode }) => ({ deviceId, nodeId, status, verifyCode })),
+    session: sessionOf(watched),
+    notes: newest(desk.notes).map(({ atMs, system, ticketId, text }) => ({ at: iso(atMs), system, ticketId, text })),
+    senders: offeredPresets.map((preset) => ({ preset, ticketId: senderOf(preset).ticketId })),
+    requests: requestsOf(watched),
+    calls: newest(simulator.log).map(({ at, operation, deviceId, status, code, ms }) => ({
+      ...{ at, operation, deviceId, ms },
+      answer: `${status === 0 ? "" : status} ${code ?? ""}`.trim(),
+    })),
+  };
+}
+
+function sessionOf({ simulator, system: { lambda, secrets, secretIds } }: Watched): View["session"] {
+  const { login, refreshToken } = simulator.counters.requests;
+  const logins = `${login}, and ${refreshToken} renewals by refresh token`;
+  const versions = [...secrets.store.find(secretIds.sessionSecret).versions.values()];
+  const text = versions.find(({ labels }) => labels.has("AWSCURRENT"))?.content.text;
+  const { accessToken, expiresAtMs, turn } = parseSession("", text ?? "").document ?? {};
+  if (accessToken === undefined || expiresAtMs === undefined) {
+    return { holder: "nobody: no login was needed yet", until: "", lease: "free", logins };
+  }
+  const writes = secrets.counters.log.filter(
+    ({ operation, secret, outcome }) =>
+      operation === "PutSecretValue" && secret === secretIds.sessionSecret && outcome === "ok",
+  );
+  const key = writes.at(-1)?.accessKeyId ?? "";
+  const by = lambda.functionNames.find((name) => key.endsWith(name.toUpperCase())) ?? "somebody";
+  const leased = versions.find(({ labels }) => labels.has("REKEY_LEASE"))?.id;
+  const free = leased === undefined || leased.startsWith(`rekey-lease-slot-${turn}-`);
+  return {
+    holder: `all functions; ${by} logged in last`,
+    until: iso(expiresAtMs),
+    lease: free ? "free" : "taken: somebody renews",
+    logins,
+  };
+}
+
+function requestsOf({ system: { lambda } }: Watched): View["requests"] {
+  const measured = lambda.lines.slice(-200).flatMap(({ line }) => {
+    if (!line.includes('"Invocation measured"')) return [];
+    const { operation, outcome, DurationMs, _aws } = JSON.parse(line);
+    return [{ at: iso(_aws.Timestamp), operation: String(operation), outcome: String(outcome), ms: DurationMs }];
+  });
+  return newest(measured);
+}
+
+function newest<Item>(items: readonly Item[]): Item[] {
+  return items.slice(-shown).reverse();
+}
+
+function iso(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}
