@@ -4,7 +4,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type LocalSystem, startLocalSystem } from "../../local/local-system.ts";
 import { type PlatformSimulator, startPlatformSimulator } from "../../local/platform-simulator/simulator.ts";
 import { startSandbox } from "../../local/sandbox.ts";
-import { deliver, type Sender, senderOf } from "../../local/ticket-desk/senders.ts";
+import type { Sender } from "../../local/ticket-desk/sender.ts";
+import { deliver, senderOf } from "../../local/ticket-desk/senders.ts";
 import { type Bundle, buildBundles, ownerOf, partsOf } from "./bundles.ts";
 
 // Counts are the same on every machine; times are not, and belong to `npm run bench`.

@@ -1,0 +1,30 @@
+import { type Sender, secret } from "../sender.ts";
+
+/** Freshdesk: an automation's webhook, with a password in place of a signature. */
+export const sharedSecret: Sender = {
+  source: "fresh",
+  system: "freshdesk",
+  ticketId: "812",
+  configuration: {
+    preset: "shared-secret",
+    secrets: [secret],
+    signature: { user: "freshdesk" },
+    reply: "ack",
+    fields: {
+      deviceId: "freshdesk_webhook.ticket_cf_device",
+      nodeId: "freshdesk_webhook.ticket_cf_imei",
+      ticketId: "freshdesk_webhook.ticket_id",
+      deliveryId: "freshdesk_webhook.ticket_updated_at",
+    },
+  },
+  payload: ({ deviceId, imei }) => ({
+    freshdesk_webhook: {
+      ticket_id: 812,
+      ticket_subject: "Meter dead",
+      ticket_cf_device: deviceId,
+      ticket_cf_imei: imei,
+      ticket_updated_at: `2026-11-25 of ${deviceId}`,
+    },
+  }),
+  headers: () => ({ Authorization: `Basic ${Buffer.from(`freshdesk:${secret}`).toString("base64")}` }),
+};
