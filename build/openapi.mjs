@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { toJSONSchema } from "zod/mini";
 import { authenticateInput, authenticateOutput } from "../functions/authenticate.ts";
+import { rekeyFleetInput } from "../functions/planFleet.ts";
 import { refreshDeviceKeyInput, refreshDeviceKeyOutput } from "../functions/refreshDeviceKey.ts";
 import {
   deviceStatus,
@@ -289,7 +290,6 @@ export function openApi() {
 
 /** JSON Schemas by file name, for editors and for whoever invokes directly. */
 export function jsonSchemas() {
-  const { properties } = refreshInput;
   const workflow = ["deviceId", "nodeId", "expectedNodeId", "timeout", "appId", "idempotencyKey", "includeCode"];
   const rekeyDevice = part(refreshInput, workflow);
   return {
@@ -311,22 +311,7 @@ export function jsonSchemas() {
         },
       },
     },
-    "rekeyFleet.input": {
-      type: "object",
-      properties: {
-        run: { type: "string", description: "Name of the run; the execution's name when absent" },
-        key: { type: "string", description: "The CSV or the JSON lines in the bucket" },
-        callsPerMinute: { type: "integer", minimum: 1, default: 95 },
-        toleratedFailurePercentage: { type: "number", minimum: 0, maximum: 100, default: 20 },
-        includeCode: { type: "boolean", default: false },
-        timeout: properties.timeout,
-        appId: properties.appId,
-        limitSeconds: { type: "integer", minimum: 0, default: 86_400 },
-        dryRun: { type: "boolean", default: false },
-      },
-      required: ["key"],
-      additionalProperties: false,
-    },
+    "rekeyFleet.input": inputOf(rekeyFleetInput),
     "webhooks.secret": { type: "object", additionalProperties: inputOf(sourceConfiguration) },
   };
 }

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { RekeyError } from "../shared/errors.ts";
 import { type FleetDevice, readFleetInput } from "../shared/fleet/devices.ts";
 import { openRun, type Run, runName, toLines } from "../shared/fleet/run.ts";
+import { parseInput } from "../shared/http/faults.ts";
 import { text256, timeoutSeconds } from "../shared/http/fields.ts";
 import { createHandler } from "../shared/http/handler.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
@@ -10,40 +11,82 @@ import { readAwsAccess } from "../shared/runtime/config.ts";
 import { createObjectStore, type ObjectStore } from "../shared/runtime/objects.ts";
 import { createRuntime } from "../shared/runtime/runtime.ts";
 
-/** An input in the bucket, and the run that is to be made of it. */
-export const planFleetInput = z.strictObject({
-  run: runName,
+/**
+ * The longest that a run tries: 30 days. A round takes 15 of the 25,000 events that an execution's history holds, and a
+ * day has 32 rounds when each wait is drawn as short as it can be (45 minutes): 480 events a day, 14,400 in 30 days.
+ * The rest is for what Step Functions repeats.
+ */
+const longestLimitSeconds = 30 * 86_400;
+
+/** What an execution of rekeyFleet is started with. */
+export const rekeyFleetInput = z.strictObject({
+  /** Default: the execution's name. */
+  run: z.optional(runName),
   /** Key of the CSV or the JSON lines in the bucket. */
   key: z.string().check(z.minLength(1), z.maxLength(1024)),
-  /** Name of the execution; the run is its own from now on. */
-  execution: z.string(),
-  callsPerMinute: z.int().check(z.minimum(1), z.maximum(100_000)),
+  callsPerMinute: z._default(z.int().check(z.minimum(1), z.maximum(100_000)), 95),
+  /** Share of all devices of the run that may fail. */
+  toleratedFailurePercentage: z._default(z.number().check(z.minimum(0), z.maximum(100)), 20),
+  /** Whether the result file is to hold the codes. */
+  includeCode: z._default(z.boolean(), false),
   /** For devices whose line says none: seconds until the code ends. */
   timeout: z.optional(timeoutSeconds),
   /** For devices whose line says none: the application that owns them. */
   appId: z.optional(text256),
+  /** How long after its start devices that wait are still taken up again. */
+  limitSeconds: z._default(z.int().check(z.minimum(0), z.maximum(longestLimitSeconds)), 86_400),
   /** Only looks at the input. */
-  dryRun: z.optional(z.boolean()),
+  dryRun: z._default(z.boolean(), false),
 });
 
-/** What is wrong with the input, or where the first round's batches stand. */
-export const planFleetOutput = z.object({
-  ok: z.boolean(),
-  devices: z.int(),
-  /** How many faults there are; all of them are in the object `faultsKey`. */
-  faults: z.int(),
-  firstFaults: z.array(z.object({ line: z.int(), message: z.string() })),
-  faultsKey: z.string(),
-  /** Whether a run of this name was begun before and is taken up where it stopped. */
-  resumed: z.boolean(),
-  round: z.int(),
-  /** How many batches the round has; 0 when nothing is left to do. */
-  batches: z.int(),
-  manifestKey: z.string(),
+/** An execution and what it was started with, as it came: judged here, so that every fault is named. */
+export const planFleetInput = z.strictObject({
+  /** Name of the execution; the run is its own from now on. */
+  execution: runName,
+  input: z.unknown(),
 });
 
-type Input = z.infer<typeof planFleetInput>;
-type Output = z.infer<typeof planFleetOutput>;
+const planned = z.object({
+  /** The input with what it left out; the steps that follow take theirs from here. */
+  input: z.object({
+    run: z.string(),
+    key: z.string(),
+    callsPerMinute: z.int(),
+    toleratedFailurePercentage: z.number(),
+    includeCode: z.boolean(),
+    limitSeconds: z.int(),
+    dryRun: z.boolean(),
+  }),
+  execution: z.string(),
+  /** What a dry run answers. */
+  plan: z.object({
+    ok: z.boolean(),
+    devices: z.int(),
+    /** How many faults there are; all of them are in the object `faultsKey`. */
+    faults: z.int(),
+    firstFaults: z.array(z.object({ line: z.int(), message: z.string() })),
+    faultsKey: z.string(),
+    /** Whether a run of this name was begun before and is taken up where it stopped. */
+    resumed: z.boolean(),
+    round: z.int(),
+    /** How many batches the round has; 0 when nothing is left to do. */
+    batches: z.int(),
+  }),
+  /** Where the first round's batches stand; as `concludeRound` answers it for those that follow. */
+  state: z.object({ manifestKey: z.string() }),
+});
+
+const refused = z.object({
+  /** How the execution fails: the name of the error, and what is wrong in our words. */
+  refused: z.object({ error: z.string(), cause: z.string() }),
+});
+
+/** Where the first round's batches stand, or why there is none. */
+export const planFleetOutput = z.union([planned, refused]);
+
+type Input = z.infer<typeof rekeyFleetInput>;
+type Planned = z.infer<typeof planned>;
+type Plan = Planned["plan"];
 interface Dependencies {
   readonly objects: ObjectStore;
   readonly clock: Clock;
@@ -56,11 +99,26 @@ const longestBatchMinutes = 4;
 const takeOverMs = 6_000;
 
 /**
- * Checks the whole input before the first call, and prepares the rounds; calls the platform never.
- *
- * @throws InvalidInputError there is no such object, or the run was begun with another input
+ * Checks the whole input before the first call, and prepares the rounds; calls the platform never. What is wrong with
+ * the input is an answer: thrown, the execution would fail with Lambda's JSON and a stack in place of our words.
  */
-export async function run(input: Input, { objects, clock }: Dependencies): Promise<Output> {
+export async function run(
+  { execution, input }: z.infer<typeof planFleetInput>,
+  dependencies: Dependencies,
+): Promise<z.infer<typeof planFleetOutput>> {
+  try {
+    const wanted = parseInput(rekeyFleetInput, input);
+    const named = { ...wanted, run: wanted.run ?? execution };
+    const { plan, manifestKey } = await planOf(named, execution, dependencies);
+    if (!plan.ok && !named.dryRun) throw new RekeyError("InvalidInputError", faulty(plan));
+    return { input: named, execution, plan, state: { manifestKey } };
+  } catch (error) {
+    if (!(error instanceof RekeyError) || error.retryable) throw error;
+    return { refused: { error: error.name, cause: `${error.message}. What helps: ${error.advice}` } };
+  }
+}
+
+async function planOf(input: Input & { readonly run: string }, execution: string, { objects, clock }: Dependencies) {
   const text = await objects.get(input.key);
   if (text === undefined) throw new RekeyError("InvalidInputError", "There is no object with this key in the bucket");
   const opened = openRun(input.run, objects);
@@ -73,17 +131,21 @@ export async function run(input: Input, { objects, clock }: Dependencies): Promi
     firstFaults: faults.slice(0, shownFaults),
     faultsKey: opened.faultsKey,
   };
-  if (!checked.ok || input.dryRun === true)
-    return { ...checked, resumed: false, round: 0, batches: 0, manifestKey: "" };
+  if (!checked.ok || input.dryRun)
+    return { plan: { ...checked, resumed: false, round: 0, batches: 0 }, manifestKey: "" };
   const withDefaults = devices.map((device) => ({
     ...(input.timeout === undefined ? {} : { timeout: input.timeout }),
     ...(input.appId === undefined ? {} : { appId: input.appId }),
     ...device,
   }));
-  await opened.writeOwner(input.execution);
+  await opened.writeOwner(execution);
   const { resumed, round } = await begin(opened, input, withDefaults, clock);
   const { length: batches } = await opened.readManifest(round);
-  return { ...checked, resumed, round, batches, manifestKey: opened.manifestKey(round) };
+  return { plan: { ...checked, resumed, round, batches }, manifestKey: opened.manifestKey(round) };
+}
+
+function faulty({ faults, faultsKey, firstFaults }: Plan): string {
+  return `The input has ${faults} faults, all of them in ${faultsKey}; the first: ${JSON.stringify(firstFaults)}`;
 }
 
 async function begin(

@@ -212,16 +212,25 @@ describe("an input", () => {
   });
 
   test.each([
-    ["a key of nothing", { key: "nothing.csv" }],
-    ["a misspelt field", { key: "devices.csv", callsAMinute: 3 }],
-    ["no key", {}],
-  ])("with %s is refused", async (_, input) => {
+    ["a key of nothing", { key: "nothing.csv" }, "There is no object with this key in the bucket"],
+    ["a misspelt field", { key: "devices.csv", callsAMinute: 3 }, "callsAMinute is unknown"],
+    ["a flag that is none", { key: "devices.csv", dryRun: "yes" }, "dryRun must be a boolean"],
+    ["half a second", { key: "devices.csv", limitSeconds: 1.5 }, "limitSeconds must be a whole number"],
+    ["a limit below none", { key: "devices.csv", limitSeconds: -1 }, "limitSeconds must be at least 0"],
+    [
+      "a limit beyond what a history bears",
+      { key: "devices.csv", limitSeconds: 30 * 86_400 + 1 },
+      "must be at most 2592000",
+    ],
+    ["no key", {}, "key is missing"],
+  ])("with %s is refused, in our words", async (_, input, words) => {
     await begin();
     local.putObject("devices.csv", csvOf(["device-1"]));
-    expect(await local.over(await local.start("rekeyFleet", input))).toMatchObject({
-      status: "FAILED",
-      error: "InvalidInputError",
-    });
+    const { status, error, cause } = await local.over(await local.start("rekeyFleet", input));
+    expect([status, error]).toEqual(["FAILED", "InvalidInputError"]);
+    expect(cause).toContain(words);
+    expect(cause).toContain(traitsOf("InvalidInputError").advice);
+    expect(cause).not.toContain("trace");
     expect(local.simulator.counters.total).toBe(0);
   });
 });
