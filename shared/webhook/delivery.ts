@@ -1,18 +1,10 @@
-import { createHash } from "node:crypto";
 import { type Fault, RekeyError } from "../errors.ts";
 import { listed } from "../faults.ts";
 import { jsonOf } from "../json.ts";
 import { type Field, reasonOf } from "./field.ts";
+import { type Delivered, operationIdOf } from "./operation.ts";
 import type { Source } from "./source.ts";
 import { isTicketId } from "./ticket-api.ts";
-import { type Headers, headerValue } from "./verify.ts";
-
-/** One verified delivery, as it came. */
-export interface Delivered {
-  readonly headers: Headers;
-  /** The raw bytes of the body. */
-  readonly body: Uint8Array;
-}
 
 /** What a delivery asks for. */
 export interface Order {
@@ -128,17 +120,6 @@ function withForm(nodeId: string | undefined, form: Source["imei"]): string | un
   const imei = nodeId === undefined ? undefined : /^(?:urn:imei:)?(\d{15})$/i.exec(nodeId)?.[1];
   if (imei === undefined || form === undefined) return nodeId;
   return form === "urn" ? `urn:imei:${imei}` : imei;
-}
-
-/** A sender without an id of a delivery sends the same bytes when it repeats one. */
-function operationIdOf({ name, preset }: Source, configured: string | undefined, delivered: Delivered): string {
-  const { deliveryIdHeader } = preset;
-  const sent = deliveryIdHeader === null ? undefined : headerValue(delivered.headers, deliveryIdHeader);
-  const id = configured ?? sent;
-  const hash = createHash("sha256").update(name).update("\0");
-  if (id === undefined) hash.update("body\0").update(delivered.body);
-  else hash.update("id\0").update(id);
-  return `${name}-${hash.digest("hex").slice(0, 32)}`;
 }
 
 function faulty(faults: readonly Fault[]): RekeyError {
