@@ -1,8 +1,8 @@
-import { readdirSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { writeBom } from "./bom.mjs";
+import { entries, entryPoints } from "./entries.mjs";
 import { environmentCredentials, sdkWithoutWhatIsNotCalled } from "./esbuild.sdk.mjs";
 import { writeDescriptions } from "./openapi.mjs";
 
@@ -40,14 +40,11 @@ const builtinsWithoutFace = {
 };
 
 const repository = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
-const functions = readdirSync(new URL("../functions/", import.meta.url))
-  .filter((file) => file.endsWith(".ts"))
-  .map((file) => `functions/${file}`);
 
 /** How the deployed bundles are built; the gates on them build the same in memory. */
 export const options = {
   absWorkingDir: repository,
-  entryPoints: functions,
+  entryPoints,
   outdir: "dist",
   outExtension: { ".js": ".mjs" },
   bundle: true,
@@ -60,7 +57,7 @@ export const options = {
   conditions: ["module", "import", "node"],
   legalComments: "none",
   metafile: true,
-  plugins: [builtinsWithoutFace, environmentCredentials, sdkWithoutWhatIsNotCalled],
+  plugins: [entries, builtinsWithoutFace, environmentCredentials, sdkWithoutWhatIsNotCalled],
   logLevel: "warning",
 };
 

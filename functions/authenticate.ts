@@ -1,9 +1,8 @@
 import * as z from "zod/mini";
-import { createHandler, type Invocation } from "../shared/http/handler.ts";
+import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { bodyOf, queryOf } from "../shared/http/request.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import { type Clock, isoTime } from "../shared/runtime/clock.ts";
-import { createRuntime } from "../shared/runtime/runtime.ts";
 
 /** Whether to log in afresh, and whether the token itself is wanted; both false when absent. */
 export const authenticateInput = z.strictObject({
@@ -20,7 +19,7 @@ export const authenticateOutput = z.object({
 });
 
 /** Hands out the token that the store holds now, logging in only when there is none or when asked to. */
-export async function run(
+async function run(
   { renew = false, includeToken = false }: z.infer<typeof authenticateInput>,
   { deadline, log, caller }: Invocation,
   { platform, clock }: { readonly platform: Platform; readonly clock: Clock },
@@ -36,21 +35,20 @@ export async function run(
   };
 }
 
-const runtime = createRuntime();
-const { config, clock } = runtime;
-const platform = createPlatform({ ...runtime, ...config });
-
 /** `POST /authenticate`, and invoked directly. */
-export const handler = createHandler(
-  {
-    name: "authenticate",
-    input: authenticateInput,
-    output: authenticateOutput,
-    fromHttp: (event, faults) => ({
-      ...queryOf(event, [], faults),
-      ...bodyOf(event, ["renew", "includeToken"], faults),
-    }),
-    run: (input, invocation) => run(input, invocation, { platform, clock }),
+export const authenticate = defineOperation({
+  input: authenticateInput,
+  output: authenticateOutput,
+  routes: {
+    "POST /authenticate": {
+      input: (event, faults) => ({
+        ...queryOf(event, [], faults),
+        ...bodyOf(event, ["renew", "includeToken"], faults),
+      }),
+    },
   },
-  runtime,
-);
+  secrets: ["secretId", "sessionSecretId"],
+  readAhead: false,
+  dependencies: (sandbox) => ({ platform: createPlatform({ ...sandbox, ...sandbox.config }), clock: sandbox.clock }),
+  run,
+});

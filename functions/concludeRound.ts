@@ -2,11 +2,10 @@ import * as z from "zod/mini";
 import { RekeyError } from "../shared/errors.ts";
 import type { FleetDevice } from "../shared/fleet/devices.ts";
 import { countByStatus, openRun, type ResultLine, type Run, runName, takenOver, toLines } from "../shared/fleet/run.ts";
-import { createHandler } from "../shared/http/handler.ts";
+import { defineOperation } from "../shared/http/operation.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import { readAwsAccess } from "../shared/runtime/config.ts";
 import { createObjectStore, type ObjectStore } from "../shared/runtime/objects.ts";
-import { createRuntime } from "../shared/runtime/runtime.ts";
 
 /** A round that has ended. */
 export const concludeRoundInput = z.strictObject({
@@ -54,7 +53,7 @@ const silentEnd = {
 };
 
 /** Makes a round of the devices that wait, or the result file where none does or the time is over. */
-export async function run(input: Input, { objects, clock, random }: Dependencies): Promise<Output> {
+async function run(input: Input, { objects, clock, random }: Dependencies): Promise<Output> {
   const opened = openRun(input.run, objects);
   const plan = await opened.readPlan();
   if (plan === undefined) throw new RekeyError("InvalidInputError", "There is no run of this name");
@@ -125,18 +124,14 @@ function waitBefore(round: number, random: () => number): number {
   return Math.round(seconds * (0.75 + random() / 2));
 }
 
-const runtime = createRuntime();
-const { config, clock } = runtime;
-const objects = createObjectStore({ bucket: config.fleetBucket, access: readAwsAccess(), clock });
-
 /** Step of the workflow rekeyFleet after each round; invoked directly only. */
-export const handler = createHandler(
-  {
-    name: "concludeRound",
-    input: concludeRoundInput,
-    output: concludeRoundOutput,
-    fromHttp: () => ({}),
-    run: (input) => run(input, { objects, clock, random: Math.random }),
-  },
-  runtime,
-);
+export const concludeRound = defineOperation({
+  input: concludeRoundInput,
+  output: concludeRoundOutput,
+  dependencies: ({ config, clock }) => ({
+    objects: createObjectStore({ bucket: config.fleetBucket, access: readAwsAccess(), clock }),
+    clock,
+    random: Math.random,
+  }),
+  run: (input, _, dependencies) => run(input, dependencies),
+});

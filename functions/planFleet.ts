@@ -5,11 +5,10 @@ import { type FleetDevice, readFleetInput } from "../shared/fleet/devices.ts";
 import { openRun, type Run, runName, toLines } from "../shared/fleet/run.ts";
 import { parseInput } from "../shared/http/faults.ts";
 import { text256, timeoutSeconds } from "../shared/http/fields.ts";
-import { createHandler } from "../shared/http/handler.ts";
+import { defineOperation } from "../shared/http/operation.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import { readAwsAccess } from "../shared/runtime/config.ts";
 import { createObjectStore, type ObjectStore } from "../shared/runtime/objects.ts";
-import { createRuntime } from "../shared/runtime/runtime.ts";
 
 /**
  * The longest that a run tries: 30 days. A round takes 15 of the 25,000 events that an execution's history holds, and a
@@ -102,7 +101,7 @@ const takeOverMs = 6_000;
  * Checks the whole input before the first call, and prepares the rounds; calls the platform never. What is wrong with
  * the input is an answer: thrown, the execution would fail with Lambda's JSON and a stack in place of our words.
  */
-export async function run(
+async function run(
   { execution, input }: z.infer<typeof planFleetInput>,
   dependencies: Dependencies,
 ): Promise<z.infer<typeof planFleetOutput>> {
@@ -204,18 +203,13 @@ function runOf({ resultKey }: Run): string {
   return resultKey.split("/")[1] ?? "";
 }
 
-const runtime = createRuntime();
-const { config, clock } = runtime;
-const objects = createObjectStore({ bucket: config.fleetBucket, access: readAwsAccess(), clock });
-
 /** First step of the workflow rekeyFleet; invoked directly only. */
-export const handler = createHandler(
-  {
-    name: "planFleet",
-    input: planFleetInput,
-    output: planFleetOutput,
-    fromHttp: () => ({}),
-    run: (input) => run(input, { objects, clock }),
-  },
-  runtime,
-);
+export const planFleet = defineOperation({
+  input: planFleetInput,
+  output: planFleetOutput,
+  dependencies: ({ config, clock }) => ({
+    objects: createObjectStore({ bucket: config.fleetBucket, access: readAwsAccess(), clock }),
+    clock,
+  }),
+  run: (input, _, dependencies) => run(input, dependencies),
+});

@@ -1,13 +1,11 @@
 import * as z from "zod/mini";
 import { accessToken, deviceId, idempotencyKey, text256, timeoutSeconds } from "../shared/http/fields.ts";
-import { createHandler, type Invocation } from "../shared/http/handler.ts";
+import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { bodyOf, headerOf, idempotencyKeyOf, queryOf } from "../shared/http/request.ts";
 import { auditedRefresh } from "../shared/platform/audit.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import { isoTime } from "../shared/runtime/clock.ts";
-import { readAhead } from "../shared/runtime/read-ahead.ts";
-import { createRuntime } from "../shared/runtime/runtime.ts";
 
 /** A device and what its key is to become. */
 export const refreshDeviceKeyInput = z.strictObject({
@@ -37,7 +35,7 @@ type Input = z.infer<typeof refreshDeviceKeyInput>;
 type Output = z.infer<typeof refreshDeviceKeyOutput>;
 
 /** Re-keys one device. */
-export async function run(
+async function run(
   input: Input,
   { deadline, log, caller }: Invocation,
   { platform, clock }: { readonly platform: Platform; readonly clock: Clock },
@@ -57,25 +55,23 @@ export async function run(
   };
 }
 
-const runtime = createRuntime();
-const { config, clock } = runtime;
-const secrets = readAhead(runtime.secrets, [config.secretId, config.sessionSecretId], clock);
-const platform = createPlatform({ ...runtime, ...config, secrets });
-
 /** `PUT /devices/{deviceId}/key`, and invoked directly. */
-export const handler = createHandler(
-  {
-    name: "refreshDeviceKey",
-    input: refreshDeviceKeyInput,
-    output: refreshDeviceKeyOutput,
-    fromHttp: (event, faults) => ({
-      ...bodyOf(event, ["nodeId", "verifyCode", "timeout", "expectedNodeId"], faults),
-      ...queryOf(event, ["appId"], faults),
-      deviceId: event.pathParameters?.["deviceId"],
-      accessToken: headerOf(event, "x-platform-access-token"),
-      idempotencyKey: idempotencyKeyOf(event),
-    }),
-    run: (input, invocation) => run(input, invocation, { platform, clock }),
+export const refreshDeviceKey = defineOperation({
+  input: refreshDeviceKeyInput,
+  output: refreshDeviceKeyOutput,
+  routes: {
+    "PUT /devices/{deviceId}/key": {
+      input: (event, faults) => ({
+        ...bodyOf(event, ["nodeId", "verifyCode", "timeout", "expectedNodeId"], faults),
+        ...queryOf(event, ["appId"], faults),
+        deviceId: event.pathParameters?.["deviceId"],
+        accessToken: headerOf(event, "x-platform-access-token"),
+        idempotencyKey: idempotencyKeyOf(event),
+      }),
+    },
   },
-  runtime,
-);
+  secrets: ["secretId", "sessionSecretId"],
+  readAhead: true,
+  dependencies: (sandbox) => ({ platform: createPlatform({ ...sandbox, ...sandbox.config }), clock: sandbox.clock }),
+  run,
+});

@@ -3,13 +3,13 @@ import { RekeyError } from "../shared/errors.ts";
 import { type BatchDependencies, workOff } from "../shared/fleet/batch.ts";
 import { createPacer } from "../shared/fleet/pacer.ts";
 import { openRun, runName } from "../shared/fleet/run.ts";
-import { createHandler, type Invocation } from "../shared/http/handler.ts";
+import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { auditedRefresh } from "../shared/platform/audit.ts";
-import { createPlatform } from "../shared/platform/platform.ts";
-import { deadlineIn } from "../shared/runtime/clock.ts";
+import { createPlatform, type Platform } from "../shared/platform/platform.ts";
+import { type Clock, deadlineIn } from "../shared/runtime/clock.ts";
 import { readAwsAccess } from "../shared/runtime/config.ts";
-import { createObjectStore } from "../shared/runtime/objects.ts";
-import { createRuntime } from "../shared/runtime/runtime.ts";
+import type { Metrics } from "../shared/runtime/metrics.ts";
+import { createObjectStore, type ObjectStore } from "../shared/runtime/objects.ts";
 
 /** One batch of a round. */
 export const rekeyBatchInput = z.strictObject({
@@ -32,31 +32,24 @@ export const rekeyBatchOutput = z.object({
   tooManyFailures: z.boolean(),
 });
 
-const runtime = createRuntime();
-const { config, clock, metrics } = runtime;
-const objects = createObjectStore({ bucket: config.fleetBucket, access: readAwsAccess(), clock });
-let onSent: (requests: number) => void = () => undefined;
-const platform = createPlatform({
-  ...runtime,
-  ...config,
-  metrics: {
-    ...metrics,
-    count: (name, by = 1) => {
-      if (name === "PlatformCalls") onSent(by);
-      metrics.count(name, by);
-    },
-  },
-});
+interface Dependencies {
+  readonly platform: Platform;
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+  /** Whoever wants to know of requests that were sent to the platform: the run that is under way. */
+  readonly sent: { tell(requests: number): void };
+}
 
 const deviceMs = 20_000;
 
 /** Re-keys the devices of a batch at the run's pace. */
-export async function run(
+async function run(
   input: z.infer<typeof rekeyBatchInput>,
   { log }: Pick<Invocation, "log">,
+  { platform, objects, clock, sent }: Dependencies,
 ): Promise<z.infer<typeof rekeyBatchOutput>> {
   const pacer = createPacer(input.callsPerMinute, clock);
-  onSent = pacer.sent;
+  sent.tell = pacer.sent;
   const rekey: BatchDependencies["rekey"] = async ({ line: _, timeout, ...device }) => {
     const endMs = clock.elapsed() + deviceMs;
     let begun = false;
@@ -93,7 +86,27 @@ export async function run(
 }
 
 /** The step of the workflow rekeyFleet that works; invoked directly only. */
-export const handler = createHandler(
-  { name: "rekeyBatch", input: rekeyBatchInput, output: rekeyBatchOutput, fromHttp: () => ({}), run },
-  runtime,
-);
+export const rekeyBatch = defineOperation({
+  input: rekeyBatchInput,
+  output: rekeyBatchOutput,
+  secrets: ["secretId", "sessionSecretId"],
+  readAhead: false,
+  dependencies: (sandbox): Dependencies => {
+    const { config, clock, metrics } = sandbox;
+    const sent = { tell: (_: number): void => undefined };
+    const counted: Metrics = {
+      ...metrics,
+      count: (name, by = 1) => {
+        if (name === "PlatformCalls") sent.tell(by);
+        metrics.count(name, by);
+      },
+    };
+    return {
+      platform: createPlatform({ ...sandbox, ...config, metrics: counted }),
+      objects: createObjectStore({ bucket: config.fleetBucket, access: readAwsAccess(), clock }),
+      clock,
+      sent,
+    };
+  },
+  run,
+});

@@ -1,11 +1,10 @@
 import * as z from "zod/mini";
 import { type ErrorName, RekeyError } from "../shared/errors.ts";
 import { accessToken, deviceId, text256 } from "../shared/http/fields.ts";
-import { createHandler, type Invocation } from "../shared/http/handler.ts";
-import { type HttpEvent, headerOf, queryOf } from "../shared/http/request.ts";
+import { defineOperation, type Invocation } from "../shared/http/operation.ts";
+import { headerOf, queryOf } from "../shared/http/request.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
-import { createRuntime } from "../shared/runtime/runtime.ts";
 
 /** A device; without one, the service itself. */
 export const statusCheckInput = z.strictObject({
@@ -46,7 +45,7 @@ interface Dependencies {
 }
 
 /** The state of a device, of the service, or of this function alone. */
-export async function run(
+async function run(
   input: Input,
   invocation: Invocation,
   dependencies: Dependencies,
@@ -106,46 +105,28 @@ async function checkService(
   return { ok: secret.ok && session.ok && connection.ok, secret, session, platform: connection };
 }
 
-const runtime = createRuntime();
-const { config, clock } = runtime;
-const platform = createPlatform({ ...runtime, ...config });
-
-const methodsByPath: readonly (readonly [RegExp, string])[] = [
-  [/^\/authenticate$/, "POST"],
-  [/^\/devices\/[^/]+\/key$/, "PUT"],
-  [/^\/devices\/[^/]+\/status$/, "GET"],
-  [/^\/(status|health)$/, "GET"],
-  [/^\/webhooks\/[^/]+$/, "POST"],
-];
-
-/** What the gateway found no route for: a path that does not exist, or a method that a path does not take. */
-function noSuchRoute({ rawPath, requestContext }: HttpEvent): RekeyError {
-  const allowed = methodsByPath.find(([path]) => path.test(rawPath))?.[1];
-  if (allowed === undefined || allowed === requestContext.http.method) {
-    return new RekeyError("RouteNotFoundError", "There is no such route");
-  }
-  return new RekeyError("MethodNotAllowedError", `This route takes ${allowed}`, { allow: [allowed] });
-}
-
-/** `GET /devices/{deviceId}/status`, `GET /status`, `GET /health`, every route that does not exist, and invoked directly. */
-export const handler = createHandler(
-  {
-    name: "statusCheck",
-    input: statusCheckInput,
-    output: statusCheckOutput,
-    fromHttp: (event, faults) => {
-      const route = event.routeKey;
-      if (route === "GET /health") return { health: true };
-      if (route === "GET /status") return queryOf(event, [], faults);
-      if (route !== "GET /devices/{deviceId}/status") throw noSuchRoute(event);
-      return {
+/**
+ * `GET /devices/{deviceId}/status`, `GET /status`, `GET /health`, and invoked directly; it also refuses every route that
+ * does not exist.
+ */
+export const statusCheck = defineOperation({
+  input: statusCheckInput,
+  output: statusCheckOutput,
+  routes: {
+    "GET /devices/{deviceId}/status": {
+      input: (event, faults) => ({
         ...queryOf(event, ["appId"], faults),
         deviceId: event.pathParameters?.["deviceId"] ?? "",
         accessToken: headerOf(event, "x-platform-access-token"),
-      };
+      }),
     },
-    run: (input, invocation) => run(input, invocation, { platform, clock }),
-    statusOf: (output) => ("ok" in output && !output.ok ? 503 : 200),
+    "GET /status": { input: (event, faults) => queryOf(event, [], faults) },
+    "GET /health": { open: true, input: () => ({ health: true }) },
   },
-  runtime,
-);
+  isDefault: true,
+  secrets: ["secretId", "sessionSecretId"],
+  readAhead: false,
+  dependencies: (sandbox) => ({ platform: createPlatform({ ...sandbox, ...sandbox.config }), clock: sandbox.clock }),
+  run,
+  statusOf: (output) => ("ok" in output && !output.ok ? 503 : 200),
+});

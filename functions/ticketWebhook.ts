@@ -1,12 +1,11 @@
 import * as z from "zod/mini";
 import { RekeyError } from "../shared/errors.ts";
-import { createHandler, type Invocation } from "../shared/http/handler.ts";
+import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { rawBodyOf } from "../shared/http/request.ts";
 import { auditedRefresh } from "../shared/platform/audit.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import { type Clock, type Deadline, deadlineIn, isoTime } from "../shared/runtime/clock.ts";
 import type { Metrics } from "../shared/runtime/metrics.ts";
-import { createRuntime } from "../shared/runtime/runtime.ts";
 import { createWorkflow, type Workflow } from "../shared/runtime/workflow.ts";
 import { type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
 import { noteText, type Told } from "../shared/webhook/note.ts";
@@ -75,7 +74,7 @@ const maxBodyBytes = 1024 * 1024;
  * @throws SignatureError an unknown source, one without a secret, a delivery that does not verify; else what the
  * sender shall see of the platform's errors
  */
-export async function run(input: Input, invocation: Invocation, dependencies: Dependencies): Promise<Output> {
+async function run(input: Input, invocation: Invocation, dependencies: Dependencies): Promise<Output> {
   const { clock, sources } = dependencies;
   const startedAtMs = clock.elapsed();
   const source = await sources.get(input.source, invocation.deadline);
@@ -223,32 +222,35 @@ function ticketOf(order: Pick<Order, "ticketId">, source: Source): string | unde
   return source.ticket === undefined ? undefined : order.ticketId;
 }
 
-const runtime = createRuntime();
-const { config, clock, metrics, secrets } = runtime;
-const dependencies: Dependencies = {
-  platform: createPlatform({ ...runtime, ...config }),
-  sources: createSources(secrets, config.webhooksSecretId, clock),
-  workflow: config.workflowArn === "" ? undefined : createWorkflow(config.workflowArn),
-  clock,
-  metrics,
-};
-
 /** `POST /webhooks/{source}`. */
-export const handler = createHandler(
-  {
-    name: "ticketWebhook",
-    input: ticketWebhookInput,
-    output: ticketWebhookOutput,
-    fromHttp: (event) => ({
-      source: event.pathParameters?.["source"] ?? "",
-      headers: event.headers,
-      body: rawBodyOf(event, maxBodyBytes),
-    }),
-    run: (input, invocation) => run(input, invocation, dependencies),
-    statusOf: (output) => {
-      if ("ignored" in output) return 204;
-      return "code" in output || "verifyCode" in output ? 200 : 202;
+export const ticketWebhook = defineOperation({
+  input: ticketWebhookInput,
+  output: ticketWebhookOutput,
+  routes: {
+    "POST /webhooks/{source}": {
+      open: true,
+      input: (event) => ({
+        source: event.pathParameters?.["source"] ?? "",
+        headers: event.headers,
+        body: rawBodyOf(event, maxBodyBytes),
+      }),
     },
   },
-  runtime,
-);
+  secrets: ["webhooksSecretId", "secretId", "sessionSecretId"],
+  readAhead: false,
+  dependencies: (sandbox): Dependencies => {
+    const { config, clock, metrics, secrets } = sandbox;
+    return {
+      platform: createPlatform({ ...sandbox, ...config }),
+      sources: createSources(secrets, config.webhooksSecretId, clock),
+      workflow: config.workflowArn === "" ? undefined : createWorkflow(config.workflowArn),
+      clock,
+      metrics,
+    };
+  },
+  run,
+  statusOf: (output) => {
+    if ("ignored" in output) return 204;
+    return "code" in output || "verifyCode" in output ? 200 : 202;
+  },
+});

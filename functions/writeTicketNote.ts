@@ -1,12 +1,11 @@
 import * as z from "zod/mini";
 import { RekeyError } from "../shared/errors.ts";
-import { createHandler, type Invocation } from "../shared/http/handler.ts";
+import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { jsonOf } from "../shared/json.ts";
 import { type CredentialStore, createCredentialStore } from "../shared/platform/credentials.ts";
 import { deriveVerificationCode } from "../shared/platform/verification-code.ts";
 import type { Clock, Deadline } from "../shared/runtime/clock.ts";
 import type { Metrics } from "../shared/runtime/metrics.ts";
-import { createRuntime } from "../shared/runtime/runtime.ts";
 import { type Failure, noteText, type Success } from "../shared/webhook/note.ts";
 import { writeNote } from "../shared/webhook/notes.ts";
 import { createSources, type Sources } from "../shared/webhook/sources.ts";
@@ -52,7 +51,7 @@ interface Dependencies {
  *
  * @throws ConfigurationError the source has no ticket API; NoteFailedError, to be tried again
  */
-export async function run(
+async function run(
   { ticket, request, outcome }: Input,
   { deadline, log }: Pick<Invocation, "deadline" | "log">,
   { sources, credentials, clock, metrics }: Dependencies,
@@ -103,23 +102,17 @@ function failure({ error, cause }: z.infer<typeof refused>): Failure {
   return { ok: false, error, detail: ours ? String(said.errorMessage) : undefined };
 }
 
-const runtime = createRuntime();
-const { config, clock, metrics, secrets } = runtime;
-const dependencies: Dependencies = {
-  sources: createSources(secrets, config.webhooksSecretId, clock),
-  credentials: createCredentialStore(secrets, config.secretId, clock),
-  clock,
-  metrics,
-};
-
 /** The last step of the workflow rekeyDevice for a ticket; invoked directly only. */
-export const handler = createHandler(
-  {
-    name: "writeTicketNote",
-    input: writeTicketNoteInput,
-    output: writeTicketNoteOutput,
-    fromHttp: () => ({}),
-    run: (input, invocation) => run(input, invocation, dependencies),
-  },
-  runtime,
-);
+export const writeTicketNote = defineOperation({
+  input: writeTicketNoteInput,
+  output: writeTicketNoteOutput,
+  secrets: ["webhooksSecretId", "secretId"],
+  readAhead: false,
+  dependencies: ({ config, clock, metrics, secrets }) => ({
+    sources: createSources(secrets, config.webhooksSecretId, clock),
+    credentials: createCredentialStore(secrets, config.secretId, clock),
+    clock,
+    metrics,
+  }),
+  run,
+});

@@ -2,36 +2,15 @@ import middy from "@middy/core";
 import type { APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type * as z from "zod/mini";
 import { type Fault, RekeyError } from "../errors.ts";
-import { type Deadline, deadlineIn } from "../runtime/clock.ts";
+import { deadlineIn } from "../runtime/clock.ts";
 import { type Log, withLogFields } from "../runtime/log.ts";
 import type { Outcome } from "../runtime/metrics.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { Sandbox } from "../runtime/sandbox.ts";
 import { parseInput } from "./faults.ts";
+import type { Operation } from "./operation.ts";
 import { type Problem, problemOf } from "./problem.ts";
-import { callerOf, type HttpEvent, isHttpEvent, requestIdOf } from "./request.ts";
-
-/** What an invocation gives to an operation beside its input. */
-export interface Invocation {
-  readonly deadline: Deadline;
-  readonly log: Log;
-  readonly requestId: string;
-  /** Who calls: an ARN, a token's subject, or `direct invocation`. */
-  readonly caller: string;
-}
-
-/** An operation at both entrances. */
-export interface Operation<Input extends z.ZodMiniType, Output extends z.ZodMiniType> {
-  /** Its name in logs and metrics. */
-  readonly name: string;
-  readonly input: Input;
-  /** What leaves; nothing that it does not name. */
-  readonly output: Output;
-  /** The raw input of an HTTP request; adds to `faults` what does not belong there. @throws the edge's errors */
-  fromHttp(event: HttpEvent, faults: Fault[]): unknown;
-  run(input: z.output<Input>, invocation: Invocation): Promise<z.input<Output>>;
-  /** The status of an answer; 200 when absent. */
-  statusOf?(output: z.output<Output>): number;
-}
+import { callerOf, isHttpEvent, requestIdOf } from "./request.ts";
+import { routeOf } from "./routes.ts";
 
 type Answer = APIGatewayProxyStructuredResultV2;
 
@@ -42,31 +21,40 @@ export type Handler = (event: unknown, context: Context) => Promise<unknown>;
 const marginMs = 400;
 const longestMs = 20_000;
 
+/** What a function is wired with beside its operation. */
+export interface Wired<Dependencies> extends Pick<Sandbox, "clock" | "log" | "metrics"> {
+  /** The operation's name in logs and metrics. */
+  readonly name: string;
+  readonly dependencies: Dependencies;
+  /** Keys of the routes that other functions answer; none when absent. */
+  readonly otherRoutes?: readonly string[];
+}
+
 /**
  * Wraps an operation into the function that is deployed, through middy: validation before, the answer or the problem
  * after, one measured line at the end of each invocation.
  */
-export function createHandler<Input extends z.ZodMiniType, Output extends z.ZodMiniType>(
-  operation: Operation<Input, Output>,
-  runtime: Pick<Runtime, "clock" | "log" | "metrics">,
+export function createHandler<Input extends z.ZodMiniType, Output extends z.ZodMiniType, Dependencies>(
+  operation: Operation<Input, Output, Dependencies>,
+  { name, dependencies, otherRoutes, clock, log, metrics }: Wired<Dependencies>,
 ): Handler {
-  const { clock, log, metrics } = runtime;
   type Request = middy.Request<unknown, unknown, Error, Context>;
   const idOf = (request: Request) => requestIdOf(request.event, request.context.awsRequestId ?? "local");
+  const routes = operation.routes ?? {};
   let startedAtMs = 0;
 
   const finish = (request: Request, outcome: Outcome) => {
     const durationMs = Math.round(clock.elapsed() - startedAtMs);
-    metrics.flush({ operation: operation.name, outcome, durationMs, requestId: idOf(request) });
+    metrics.flush({ operation: name, outcome, durationMs, requestId: idOf(request) });
   };
 
   const run = async (event: unknown, context: Context) => {
     const requestId = requestIdOf(event, context.awsRequestId ?? "local");
     const faults: Fault[] = [];
-    const raw = isHttpEvent(event) ? operation.fromHttp(event, faults) : event;
+    const raw = isHttpEvent(event) ? routeOf(routes, event, otherRoutes).input(event, faults) : event;
     const input = parseInput(operation.input, raw, faults);
     const invocation = { deadline: deadlineIn(timeLeft(context), clock), log, requestId, caller: callerOf(event) };
-    const result = await withLogFields({ requestId }, () => operation.run(input, invocation));
+    const result = await withLogFields({ requestId }, () => operation.run(input, invocation, dependencies));
     const output = operation.output.parse(result);
     if (!isHttpEvent(event)) return output;
     return answer(operation.statusOf?.(output) ?? 200, "application/json", output, requestId);
@@ -82,7 +70,7 @@ export function createHandler<Input extends z.ZodMiniType, Output extends z.ZodM
       const { error } = request;
       const family = error instanceof RekeyError;
       finish(request, family ? error.name : "UnexpectedError");
-      logError(log.with({ requestId: idOf(request), operation: operation.name }), error);
+      logError(log.with({ requestId: idOf(request), operation: name }), error);
       if (!isHttpEvent(request.event)) return;
       const problem = problemOf(error, idOf(request));
       request.response = problemAnswer(problem, error);

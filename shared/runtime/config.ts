@@ -15,6 +15,9 @@ export interface Config {
   readonly stage: string;
 }
 
+/** The members of {@link Config} that name a secret. */
+export type SecretName = "secretId" | "sessionSecretId" | "webhooksSecretId";
+
 /** Reads the configuration; what is absent is an empty text, and whoever needs it says so. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
   return {

@@ -18,13 +18,13 @@ async function resolverOf(client: string, cut: boolean): Promise<Resolve> {
   const shared = { platform, format, mainFields, conditions };
   const contents = `
     export { defaultEndpointResolver } from "./node_modules/@aws-sdk/${client}/dist-es/endpoint/endpointResolver.js";
-    export * from "./functions/ticketWebhook.ts";
+    export * from "entry:ticketWebhook";
   `;
   const { outputFiles } = await build({
     absWorkingDir: repository,
     stdin: { contents, resolveDir: repository, loader: "js" },
     ...shared,
-    plugins: cut ? plugins : [],
+    plugins: plugins.filter(({ name }) => cut || name === "entries"),
     bundle: true,
     write: false,
   });

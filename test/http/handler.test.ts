@@ -3,7 +3,8 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as z from "zod/mini";
 import { errorNames, RekeyError } from "../../shared/errors.ts";
-import { createHandler, type Invocation } from "../../shared/http/handler.ts";
+import { createHandler } from "../../shared/http/handler.ts";
+import { defineOperation, type Invocation } from "../../shared/http/operation.ts";
 import { bodyOf } from "../../shared/http/request.ts";
 import { type Clock, systemClock } from "../../shared/runtime/clock.ts";
 import { createLog } from "../../shared/runtime/log.ts";
@@ -19,14 +20,13 @@ function open(run: (invocation: Invocation) => Promise<unknown>, statusOf?: () =
   const hands = { elapsedMs: 1_000 };
   const clock: Clock = { ...systemClock, elapsed: () => hands.elapsedMs };
   const runtime = { clock, log: createLog("INFO", write), metrics: createMetrics({ write, clock, stage: "test" }) };
-  const handler = createHandler(
-    {
-      ...{ name: "operation", input, output, ...(statusOf === undefined ? {} : { statusOf }) },
-      fromHttp: (event, faults) => bodyOf(event, ["wish"], faults),
-      run: async (_, invocation) => (await run(invocation)) as { told: string },
-    },
-    runtime,
-  );
+  const operation = defineOperation({
+    ...{ input, output, ...(statusOf === undefined ? {} : { statusOf }) },
+    routes: { "PUT /wishes/{name}": { input: (event, faults) => bodyOf(event, ["wish"], faults) } },
+    dependencies: () => undefined,
+    run: async (_, invocation) => (await run(invocation)) as { told: string },
+  });
+  const handler = createHandler(operation, { ...runtime, name: "operation", dependencies: undefined });
   return { handler, lines, hands };
 }
 
@@ -36,7 +36,8 @@ const contextOf = (milliseconds: number | undefined) =>
     ...(milliseconds === undefined ? {} : { getRemainingTimeInMillis: () => milliseconds }),
   }) as unknown as Context;
 const http = (changes: object = {}) => ({
-  ...{ version: "2.0", headers: {}, requestContext: { http: { method: "PUT" } }, isBase64Encoded: false },
+  ...{ version: "2.0", routeKey: "PUT /wishes/{name}", rawPath: "/wishes/one", headers: {} },
+  ...{ requestContext: { http: { method: "PUT" } }, isBase64Encoded: false },
   ...changes,
 });
 const tell = async () => ({ told: "it", secret: "inside" });

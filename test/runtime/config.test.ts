@@ -1,7 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { systemClock } from "../../shared/runtime/clock.ts";
 import { readAwsAccess, readConfig } from "../../shared/runtime/config.ts";
-import { createRuntime } from "../../shared/runtime/runtime.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -47,52 +45,5 @@ describe("the configuration", () => {
     expect(readAwsAccess({ [variable]: "said" })).toEqual({ ...noAccess, [setting]: "said" });
     vi.stubEnv(variable, "in the process");
     expect(readAwsAccess()[setting]).toBe("in the process");
-  });
-});
-
-describe("the runtime of a sandbox", () => {
-  /** The lines that a runtime writes under this environment, as they leave the process. */
-  function written(
-    environment: Readonly<Record<string, string>>,
-    work: (made: ReturnType<typeof createRuntime>) => void,
-  ) {
-    for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-    let text = "";
-    const write = vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
-      text += String(chunk);
-      return true;
-    });
-    work(createRuntime());
-    write.mockRestore();
-    return text;
-  }
-
-  test("logs to standard output, a line each, from the configured level on", () => {
-    const text = written({ LOG_LEVEL: "warn" }, ({ log }) => {
-      log.info("Not this");
-      log.warn("This");
-      log.error("And this", { requestId: "r" });
-    });
-    expect(text).toBe('{"level":"WARN","message":"This"}\n{"level":"ERROR","message":"And this","requestId":"r"}\n');
-  });
-
-  test("measures an invocation there too, whatever the level is, for its stage and in its own time", () => {
-    const before = systemClock.now();
-    const text = written({ LOG_LEVEL: "SILENT", REKEY_STAGE: "prod" }, ({ metrics }) =>
-      metrics.flush({ operation: "statusCheck", outcome: "ok", durationMs: 1 }),
-    );
-    const line = JSON.parse(text);
-    expect(text.endsWith("}\n")).toBe(true);
-    expect(line).toMatchObject({ message: "Invocation measured", stage: "prod", operation: "statusCheck" });
-    expect(line._aws.Timestamp).toBeGreaterThanOrEqual(before);
-    expect(line._aws.Timestamp).toBeLessThanOrEqual(systemClock.now());
-  });
-
-  test("has the environment's configuration, the machine's clock and a store of secrets", async () => {
-    vi.stubEnv("REKEY_SECRET_ID", "application");
-    const { config, clock, secrets } = createRuntime();
-    expect(config.secretId).toBe("application");
-    expect(clock).toBe(systemClock);
-    await expect(secrets.read("", { remaining: () => 1_000 })).rejects.toMatchObject({ name: "ConfigurationError" });
   });
 });

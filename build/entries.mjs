@@ -1,0 +1,49 @@
+import { fileURLToPath } from "node:url";
+import { operations, routes } from "./operations.mjs";
+
+/** What is bundled: one entry for each operation, by the name of the bundle. */
+export const entryPoints = Object.fromEntries([...operations.keys()].map((name) => [name, `entry:${name}`]));
+
+/**
+ * The function of an operation: what binds it to its environment, so that the operation itself does nothing when it is
+ * imported. The sandbox is opened first of all, before a schema is evaluated: reads ahead begin there.
+ */
+function entryOf(name) {
+  const { isDefault } = operations.get(name);
+  const others = isDefault ? routes.filter((route) => route.name !== name).map(({ key }) => key) : [];
+  return `
+    import { sandbox } from "sandbox:${name}";
+    import { ${name} as operation } from "./functions/${name}.ts";
+    import { createHandler } from "./shared/http/handler.ts";
+    const dependencies = operation.dependencies(sandbox);
+    export const handler = createHandler(operation, {
+      ...sandbox, name: "${name}", dependencies, otherRoutes: ${JSON.stringify(others)},
+    });
+  `;
+}
+
+function sandboxOf(name) {
+  const { secrets, readAhead } = operations.get(name);
+  const open = secrets === undefined ? "openSandbox" : `openSandbox${readAhead ? "ReadingAhead" : "WithSecrets"}`;
+  return `
+    import { ${open} } from "./shared/runtime/sandbox.ts";
+    export const sandbox = ${open}(${readAhead ? JSON.stringify(secrets) : ""});
+  `;
+}
+
+/** Makes the entries, which are files of no folder. */
+export const entries = {
+  name: "entries",
+  setup(build) {
+    const resolveDir = fileURLToPath(new URL("..", import.meta.url));
+    for (const [namespace, contentsOf] of Object.entries({ entry: entryOf, sandbox: sandboxOf })) {
+      const filter = new RegExp(`^${namespace}:`);
+      build.onResolve({ filter }, ({ path }) => ({ path: path.slice(namespace.length + 1), namespace }));
+      build.onLoad({ filter: /.*/, namespace }, ({ path }) => ({
+        contents: contentsOf(path),
+        resolveDir,
+        loader: "js",
+      }));
+    }
+  },
+};
