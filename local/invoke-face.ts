@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { isForeign } from "./ports.ts";
 import type { Outcome } from "./sandbox.ts";
 
 /** What the Invoke API needs of the functions behind it. */
@@ -29,6 +30,8 @@ async function answer(functions: Invocable, request: IncomingMessage, response: 
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
   const body = Buffer.concat(chunks);
+  // A page of another site may send a POST without being asked first, and its answer would be done all the same.
+  if (isForeign(request.headers)) return refuse(response, 403, "AccessDeniedException", "Not for another site's page");
   if (request.method !== "POST" || functionName === undefined || !functions.has(functionName)) {
     return refuse(response, 404, "ResourceNotFoundException", `Function not found: ${functionName ?? request.url}`);
   }

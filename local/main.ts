@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { type LocalPlatform, type LocalSystem, startLocalSystem } from "./local-system.ts";
 import { createPage } from "./page/page.ts";
 import { freeOrAny } from "./ports.ts";
+import type { StepFunctions } from "./step-functions/endpoint.ts";
 import { workflowParts } from "./step-functions/part.ts";
 import { startTicketDesk, ticketDeskPart } from "./ticket-desk/desk.ts";
 import { sourcesOf } from "./ticket-desk/senders.ts";
@@ -48,7 +49,9 @@ interface PlatformModule {
 }
 
 let system: LocalSystem | undefined;
+let workflows: StepFunctions | undefined;
 let ending = false;
+const taken: string[] = [];
 process.on("SIGINT", () => void end(0));
 process.on("SIGTERM", () => void end(0));
 
@@ -64,32 +67,45 @@ async function run(): Promise<void> {
     throw new Error(`There are no bundles in ${values.bundles}: run npm run build first`);
   const { startPlatformSimulator }: PlatformModule = await import(pathToFileURL(values.platform).href);
   const startedAt = performance.now();
-  const desk = await startTicketDesk(await freeOrAny(Number(values["desk-port"])));
+  const desk = await startTicketDesk(await portOf("desk-port"));
   system = await startLocalSystem({
-    platform: async () => startPlatformSimulator({ port: await freeOrAny(Number(values["platform-port"])) }),
+    platform: async () => startPlatformSimulator({ port: await portOf("platform-port") }),
     parts: [
       ticketDeskPart(desk),
       ...workflowParts({
-        port: await freeOrAny(Number(values["workflows-port"])),
-        objectsPort: await freeOrAny(Number(values["objects-port"])),
+        port: await portOf("workflows-port"),
+        objectsPort: await portOf("objects-port"),
         timeScale: Number(values["time-scale"]),
+        onStart: (running) => {
+          workflows = running;
+        },
       }),
     ],
     webhookSources: { ...sourcesOf(desk), terminal: terminalSource },
-    aside: (context) => createPage(desk, context),
+    aside: (context) => createPage(desk, context, () => workflows?.executions.values() ?? []),
     bundleFolder: values.bundles,
     logLevel: values["log-level"],
     ports: {
-      gateway: await freeOrAny(Number(values.port)),
-      lambda: await freeOrAny(Number(values["lambda-port"])),
-      secrets: await freeOrAny(Number(values["secrets-port"])),
-      secretsControl: await freeOrAny(Number(values["control-port"])),
+      gateway: await portOf("port"),
+      lambda: await portOf("lambda-port"),
+      secrets: await portOf("secrets-port"),
+      secretsControl: await portOf("control-port"),
     },
     lambda: values.quiet ? {} : { onLine: (name, line) => console.log(`${name}: ${line}`) },
   });
   // A signal that came while it was starting found nothing to end.
   if (ending) await system.close();
   else console.log(described(system, Math.round(performance.now() - startedAt)));
+}
+
+/** The port that an option names; where somebody else has it, any free one, which is then said. */
+async function portOf(
+  option: "port" | `${"lambda" | "secrets" | "control" | "workflows" | "objects" | "desk" | "platform"}-port`,
+) {
+  const wanted = Number(values[option]);
+  const port = await freeOrAny(wanted);
+  if (port !== wanted) taken.push(`${wanted} (--${option})`);
+  return port;
 }
 
 function described({ url, lambda, secrets, platform, parts, secretIds }: LocalSystem, milliseconds: number): string {
@@ -104,6 +120,9 @@ function described({ url, lambda, secrets, platform, parts, secretIds }: LocalSy
   ];
   return [
     `Rekey runs on this machine (started in ${milliseconds} ms; Ctrl-C ends it)`,
+    ...taken.map(
+      (port) => `  Port ${port} is taken, perhaps by another npm start: a free one stands in for it, see below`,
+    ),
     ...places.map(([name, place]) => `  ${name.padEnd(24)}${place}`),
     `  Secrets                 ${Object.values(secretIds).join(", ")}`,
     "Try:",

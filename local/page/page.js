@@ -27,8 +27,8 @@ async function rekey(deviceId) {
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ nodeId }),
   });
-  const { verifyCode, code, detail } = await response.json();
-  const outcome = verifyCode === undefined ? `${code}: ${detail}` : `its code is ${verifyCode}`;
+  const { verifyCode, code, detail, advice } = await response.json();
+  const outcome = verifyCode === undefined ? `${code}: ${detail}. ${advice}` : `its code is ${verifyCode}`;
   say(`${deviceId}: ${response.status} after ${Math.round(performance.now() - startedAt)} ms, ${outcome}`);
   await refresh();
 }
@@ -43,6 +43,7 @@ function buttonFor(row, name, act) {
 
 /** As many rows as there are items, with their cells; `made` is given a new row to add to. */
 function fill(body, items, cellsOf, made = () => undefined) {
+  const headings = body.closest("table").querySelectorAll("thead th");
   while (body.rows.length > items.length) body.deleteRow(-1);
   for (const [index, item] of items.entries()) {
     const cells = cellsOf(item);
@@ -53,6 +54,7 @@ function fill(body, items, cellsOf, made = () => undefined) {
       made(row);
     }
     for (const [column, text] of cells.entries()) put(row.cells[column], text);
+    for (const [column, { textContent }] of [...headings].entries()) row.cells[column].dataset.label = textContent;
   }
 }
 
@@ -89,8 +91,21 @@ function offer(select, options) {
   select.replaceChildren(...options.map(([value, text]) => new Option(text, value, false, value === chosen)));
 }
 
-function show({ devices, session, platform, notes, senders, requests, calls }) {
+function showWaiting(waiting) {
+  const texts = waiting.map(({ deviceId, operation, since, why, ends }) =>
+    [`${deviceId} waits since ${timeOf(since)}: ${why}.`, ends, `Operation ${operation}`].join("\n"),
+  );
+  const list = byId("waiting");
+  while (list.children.length > texts.length) list.lastElementChild.remove();
+  for (const [index, text] of texts.entries()) {
+    put(list.children[index] ?? list.appendChild(document.createElement("li")), text);
+  }
+  byId("none-waits").hidden = texts.length > 0;
+}
+
+function show({ devices, session, platform, notes, waiting, senders, requests, calls }) {
   showDevices(devices);
+  showWaiting(waiting);
   offer(
     byId("ticket").elements.preset,
     senders.map(({ preset, ticketId }) => [preset, `${preset} (ticket ${ticketId})`]),

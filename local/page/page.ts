@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import type { LocalPlatform, PartContext } from "../local-system.ts";
 import type { PlatformSimulator } from "../platform-simulator/simulator.ts";
+import { isForeign } from "../ports.ts";
 import type { TicketDesk } from "../ticket-desk/desk.ts";
 import { deliver, senderOf } from "../ticket-desk/senders.ts";
 import { offeredPresets, type PlatformState, viewOf, type Watched } from "./view.ts";
@@ -57,8 +58,9 @@ function isSimulator(platform: LocalPlatform): platform is PlatformSimulator {
 export function createPage(
   desk: TicketDesk,
   { platform, ...system }: PartContext,
+  executions: Watched["executions"] = () => [],
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const live = isSimulator(platform) ? createLive({ simulator: platform, desk, system }) : undefined;
+  const live = isSimulator(platform) ? createLive({ simulator: platform, desk, system, executions }) : undefined;
 
   async function answer(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     const json = (status: number, body: object) =>
@@ -69,10 +71,11 @@ export function createPage(
       response.writeHead(200, { ...headers, "content-type": `${file[0]};charset=utf-8` }).end(content);
       return;
     }
+    // Neither another site's page nor a name that somebody pointed at this machine sees or presses anything.
+    if (isForeign(request.headers)) return json(403, { said: "Only the page on this machine may ask." });
     if (live === undefined) return json(404, { said: "This platform cannot be looked into." });
     if (request.method === "GET" && path === "/_local/state") return json(200, live.view());
     if (request.method !== "POST" || path !== "/_local/do") return json(404, { said: "There is nothing here." });
-    // Another site's page must not press these buttons; it cannot send this type without being asked first.
     if (request.headers["content-type"] !== "application/json") return json(415, { said: "Not JSON." });
     const wanted = action.safeParse(await jsonOf(request));
     if (!wanted.success) return json(400, { said: z.prettifyError(wanted.error) });
@@ -116,7 +119,7 @@ function createLive(watched: Watched) {
         case "ticket": {
           const sender = senderOf(wanted.preset);
           const { status, text, ms } = await deliver(gatewayUrl, sender, sender.payload(wanted), randomUUID());
-          return `${wanted.preset} was answered ${status} after ${ms} ms: ${text}`;
+          return `${wanted.preset} was answered ${status} after ${ms} ms${operationIn(text)}`;
         }
         case "trouble":
           if (wanted.kind === "stranger") killToken();
@@ -131,6 +134,12 @@ function createLive(watched: Watched) {
       }
     },
   };
+}
+
+/** The operation that an answer names, else the answer itself. */
+function operationIn(text: string): string {
+  const operationId = /"operationId":"([^"]+)"/.exec(text)?.[1];
+  return operationId === undefined ? `: ${text}` : `; its operation is ${operationId}`;
 }
 
 async function jsonOf(request: IncomingMessage): Promise<unknown> {

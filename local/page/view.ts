@@ -1,6 +1,8 @@
+import { type ErrorName, isErrorName, traitsOf } from "../../shared/errors.ts";
 import { parseSession } from "../../shared/platform/session-document.ts";
 import type { PartContext } from "../local-system.ts";
 import type { PlatformSimulator } from "../platform-simulator/simulator.ts";
+import type { Execution } from "../step-functions/endpoint.ts";
 import type { TicketDesk } from "../ticket-desk/desk.ts";
 import { senderOf } from "../ticket-desk/senders.ts";
 
@@ -9,6 +11,8 @@ export interface Watched {
   readonly simulator: PlatformSimulator;
   readonly desk: TicketDesk;
   readonly system: Pick<PartContext, "lambda" | "secrets" | "secretIds">;
+  /** What the workflows do and did. */
+  readonly executions: () => Iterable<Pick<Execution, "name" | "stateMachineArn" | "input" | "ending" | "events">>;
 }
 
 /** Whether the platform works, refuses every call as one too many, or takes no connection. */
@@ -20,6 +24,8 @@ export interface View {
   readonly devices: readonly { deviceId: string; nodeId: string; status: string; verifyCode: string | undefined }[];
   readonly session: Readonly<Record<"holder" | "until" | "lease" | "logins", string>>;
   readonly notes: readonly { at: string; system: string; ticketId: string; text: string }[];
+  /** Re-keys that the workflow goes on trying: what keeps each, and what would end the waiting. */
+  readonly waiting: readonly { operation: string; deviceId: string; since: string; why: string; ends: string }[];
   readonly senders: readonly { preset: string; ticketId: string }[];
   /** What the functions measured of their invocations. */
   readonly requests: readonly { at: string; operation: string; outcome: string; ms: number }[];
@@ -47,6 +53,7 @@ export function viewOf(watched: Watched, platform: PlatformState): View {
       .map(({ deviceId, nodeId, status, verifyCode }) => ({ deviceId, nodeId, status, verifyCode })),
     session: sessionOf(watched),
     notes: newest(desk.notes).map(({ atMs, system, ticketId, text }) => ({ at: iso(atMs), system, ticketId, text })),
+    waiting: waitingOf(watched),
     senders: offeredPresets.map((preset) => ({ preset, ticketId: senderOf(preset).ticketId })),
     requests: requestsOf(watched),
     calls: newest(simulator.log).map(({ at, operation, deviceId, status, code, ms }) => ({
@@ -74,11 +81,39 @@ function sessionOf({ simulator, system: { lambda, secrets, secretIds } }: Watche
   const leased = versions.find(({ labels }) => labels.has("REKEY_LEASE"))?.id;
   const free = leased === undefined || leased.startsWith(`rekey-lease-slot-${turn}-`);
   return {
-    holder: `all functions; ${by} logged in last`,
+    holder: simulator.honours(accessToken)
+      ? `all functions; ${by} logged in last`
+      : "another system: the platform takes its token only; the next call here renews ours",
     until: iso(expiresAtMs),
     lease: free ? "free" : "taken: somebody renews",
     logins,
   };
+}
+
+function waitingOf({ executions }: Watched): View["waiting"] {
+  return [...executions()]
+    .filter(({ stateMachineArn, ending }) => ending === undefined && stateMachineArn.endsWith("rekeyDevice"))
+    .flatMap(({ name, input, events }) => {
+      const error = lastErrorIn(events);
+      if (error === undefined) return [];
+      const { title, advice } = traitsOf(error);
+      const { deviceId } = JSON.parse(input);
+      const [first] = events;
+      return [
+        { operation: name, deviceId: String(deviceId), since: iso(first?.timestamp ?? 0), why: title, ends: advice },
+      ];
+    });
+}
+
+/** The name of the last error of the family that a step of an execution ended with or carries. */
+function lastErrorIn(events: Execution["events"]): ErrorName | undefined {
+  for (const { error, input, output } of events.toReversed()) {
+    if (error !== undefined && isErrorName(error)) return error;
+    const named = [...JSON.stringify([input, output]).matchAll(/"(\w+Error)"/g)].map(([, name = ""]) => name);
+    const known = named.findLast(isErrorName);
+    if (known !== undefined) return known;
+  }
+  return undefined;
 }
 
 function requestsOf({ system: { lambda } }: Watched): View["requests"] {

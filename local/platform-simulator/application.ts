@@ -70,6 +70,11 @@ export class Application {
     this.#issue();
   }
 
+  /** Whether a token is the one that is taken now. */
+  honours(token: string): boolean {
+    return token !== "" && token === this.token && this.now() < this.tokenEndsAtMs;
+  }
+
   answer(request: Received): Answer {
     const isLogin = request.operation === "login" || request.operation === "refreshToken";
     if ((!isLogin || this.#options.loginCounts === true) && !this.#withinQuota()) {
@@ -131,7 +136,7 @@ export class Application {
 
   #authorized({ headers }: Received): Answer | undefined {
     if (headers[this.#options.appKeyHeader ?? "app_key"] !== this.appId) return failure("100025");
-    if (headers["authorization"] !== `Bearer ${this.token}` || this.token === "" || this.now() >= this.tokenEndsAtMs) {
+    if (!this.honours(/^Bearer (.*)$/.exec(String(headers["authorization"]))?.[1] ?? "")) {
       return failure(this.#options.legacyTokenErrors === true ? "100002" : "1010005");
     }
     return mediaType(headers) === "application/json" ? undefined : failure("50400");

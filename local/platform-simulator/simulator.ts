@@ -53,6 +53,8 @@ export interface PlatformSimulator {
   /** The application secret that lets a client in. */
   applicationSecret(changes?: Record<string, unknown>): Record<string, unknown>;
   killToken(): void;
+  /** Whether a token is the one that is taken now. */
+  honours(token: string): boolean;
   /** Closes all connections, as a peer does while a sandbox is frozen. */
   dropConnections(): void;
   /** Refuses connections from now on. */
@@ -133,6 +135,7 @@ export async function startPlatformSimulator(options: SimulatorOptions = {}): Pr
       ...changes,
     }),
     killToken: () => application.killToken(),
+    honours: (token) => application.honours(token),
     dropConnections,
     down,
     up: async () => {

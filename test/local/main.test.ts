@@ -70,12 +70,13 @@ test.each(["SIGINT", "SIGTERM"] as const)(
   },
 );
 
-test("a port that is taken is replaced by a free one", async () => {
+test("a port that is taken is said and replaced by a free one", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   const { port } = taken.address() as { port: number };
   const printed = await start(`--port=${port}`);
   expect(apiOf(printed)).not.toContain(`:${port}`);
+  expect(printed).toContain(`Port ${port} (--port) is taken, perhaps by another npm start`);
   expect((await fetch(`${apiOf(printed)}/health`)).status).toBe(200);
   taken.close();
 });
