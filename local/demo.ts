@@ -10,6 +10,7 @@ import { deliver, senderOf, sourcesOf } from "./ticket-desk/senders.ts";
 const deviceId = "meter-in-elm-street";
 const oldNodeId = "urn:imei:860000000000900";
 const imei = "860000000000901";
+const laterImei = "860000000000902";
 const zendesk = senderOf("zendesk");
 
 const startedAt = performance.now();
@@ -67,8 +68,8 @@ async function story({ devices, counters, url }: PlatformSimulator): Promise<voi
   );
 
   devices.goOnline(deviceId);
-  say("A week later the meter is to be replaced again, but this time the old one is still online.");
-  await send("delivery-2");
+  say(`A week later the meter is replaced again. Ines notes the IMEI ${laterImei}, but the old one is still online.`);
+  await send("delivery-2", laterImei);
   await noted(2);
   say("Rekey tries for as long as it is told to (here two minutes, shortened), then the ticket says:");
   detail(desk.on("zendesk", "35436").at(-1)?.text ?? "");
@@ -76,16 +77,17 @@ async function story({ devices, counters, url }: PlatformSimulator): Promise<voi
 
   devices.goOffline(deviceId);
   say("Somebody pulls the plug, and touches the ticket.");
-  await send("delivery-3");
+  await send("delivery-3", laterImei);
   await noted(3);
   say("The ticket says:");
   detail(desk.on("zendesk", "35436").at(-1)?.text ?? "");
   must(changes() === 2, "the device was not re-keyed, or twice");
+  must(state()?.nodeId === `urn:imei:${laterImei}`, "the platform has other hardware");
   say("That is all.");
 }
 
-function send(deliveryId: string) {
-  return deliver(system.url, zendesk, zendesk.payload({ deviceId, imei }), deliveryId);
+function send(deliveryId: string, hardware = imei) {
+  return deliver(system.url, zendesk, zendesk.payload({ deviceId, imei: hardware }), deliveryId);
 }
 
 function notes(): number {
