@@ -10,14 +10,16 @@ export const entryPoints = Object.fromEntries([...operations.keys()].map((name) 
  */
 function entryOf(name) {
   const { isDefault } = operations.get(name);
-  const others = isDefault ? routes.filter((route) => route.name !== name).map(({ key }) => key) : [];
+  const others = routes.filter((route) => route.name !== name).map(({ key }) => key);
   return `
     import { sandbox } from "sandbox:${name}";
     import { ${name} as operation } from "./functions/${name}.ts";
     import { createHandler } from "./shared/http/handler.ts";
-    const dependencies = operation.dependencies(sandbox);
     export const handler = createHandler(operation, {
-      ...sandbox, name: "${name}", dependencies, otherRoutes: ${JSON.stringify(others)},
+      ...sandbox,
+      name: "${name}",
+      dependencies: operation.dependencies(sandbox),
+      ${isDefault ? `otherRoutes: ${JSON.stringify(others)},` : ""}
     });
   `;
 }

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
+import { appId, timeoutSeconds } from "../shared/device.ts";
 import { RekeyError } from "../shared/errors.ts";
 import { type FleetDevice, readFleetInput } from "../shared/fleet/devices.ts";
 import { openRun, type Run, runName, toLines } from "../shared/fleet/run.ts";
 import { parseInput } from "../shared/http/faults.ts";
-import { text256, timeoutSeconds } from "../shared/http/fields.ts";
 import { defineOperation } from "../shared/http/operation.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import { readAwsAccess } from "../shared/runtime/config.ts";
@@ -31,7 +31,7 @@ export const rekeyFleetInput = z.strictObject({
   /** For devices whose line says none: seconds until the code ends. */
   timeout: z.optional(timeoutSeconds),
   /** For devices whose line says none: the application that owns them. */
-  appId: z.optional(text256),
+  appId: z.optional(appId),
   /** How long after its start devices that wait are still taken up again. */
   limitSeconds: z._default(z.int().check(z.minimum(0), z.maximum(longestLimitSeconds)), 86_400),
   /** Only looks at the input. */

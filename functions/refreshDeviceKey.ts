@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { accessToken, deviceId, idempotencyKey, text256, timeoutSeconds } from "../shared/http/fields.ts";
+import { appId, deviceId, nodeId, timeoutSeconds, verifyCode } from "../shared/device.ts";
+import { accessToken, idempotencyKey } from "../shared/http/fields.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { bodyOf, headerOf, idempotencyKeyOf, queryOf } from "../shared/http/request.ts";
 import { auditedRefresh } from "../shared/platform/audit.ts";
@@ -10,13 +11,13 @@ import { isoTime } from "../shared/runtime/clock.ts";
 /** A device and what its key is to become. */
 export const refreshDeviceKeyInput = z.strictObject({
   deviceId,
-  nodeId: z.optional(text256),
-  verifyCode: z.optional(text256),
+  nodeId: z.optional(nodeId),
+  verifyCode: z.optional(verifyCode),
   timeout: z.optional(timeoutSeconds),
-  appId: z.optional(text256),
+  appId: z.optional(appId),
   accessToken: z.optional(accessToken),
   idempotencyKey: z.optional(idempotencyKey),
-  expectedNodeId: z.optional(text256),
+  expectedNodeId: z.optional(nodeId),
   /** False keeps the code out of the answer, and so out of a workflow's history; a repeat with the key brings it. */
   includeCode: z.optional(z.boolean()),
 });

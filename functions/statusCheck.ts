@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
+import { appId, deviceId } from "../shared/device.ts";
 import { type ErrorName, RekeyError } from "../shared/errors.ts";
-import { accessToken, deviceId, text256 } from "../shared/http/fields.ts";
+import { accessToken } from "../shared/http/fields.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { headerOf, queryOf } from "../shared/http/request.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
@@ -9,7 +10,7 @@ import type { Clock } from "../shared/runtime/clock.ts";
 /** A device; without one, the service itself. */
 export const statusCheckInput = z.strictObject({
   deviceId: z.optional(deviceId),
-  appId: z.optional(text256),
+  appId: z.optional(appId),
   accessToken: z.optional(accessToken),
   /** Set by the open health route alone: answer without calling anything. */
   health: z.optional(z.literal(true)),

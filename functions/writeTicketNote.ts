@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { RekeyError } from "../shared/errors.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
-import { jsonOf } from "../shared/json.ts";
+import { jsonOf, memberOf } from "../shared/json.ts";
 import { type CredentialStore, createCredentialStore } from "../shared/platform/credentials.ts";
 import { deriveVerificationCode } from "../shared/platform/verification-code.ts";
 import type { Clock, Deadline } from "../shared/runtime/clock.ts";
@@ -97,9 +97,8 @@ async function success(
 /** The workflow's cause is what Lambda said, as JSON; its message is ours. */
 function failure({ error, cause }: z.infer<typeof refused>): Failure {
   // Step Functions' own words are no JSON, and of no use to a technician.
-  const said = jsonOf(cause ?? "");
-  const ours = typeof said === "object" && said !== null && "errorMessage" in said;
-  return { ok: false, error, detail: ours ? String(said.errorMessage) : undefined };
+  const said = memberOf(jsonOf(cause ?? ""), "errorMessage");
+  return { ok: false, error, detail: said === undefined ? undefined : String(said) };
 }
 
 /** The last step of the workflow rekeyDevice for a ticket; invoked directly only. */

@@ -44,12 +44,14 @@ const family = {
     title: "The device is online",
     status: 409,
     retryable: true,
+    passing: "device",
     advice: "Switch the old device off and try again. A narrow-band device can count as online for up to 49 hours.",
   },
   PlatformThrottledError: {
     title: "The platform's call quota is used up",
     status: 429,
     retryable: true,
+    passing: "call",
     advice: "Wait for a minute and try again.",
   },
   ConfigurationError: {
@@ -62,12 +64,14 @@ const family = {
     title: "No access token could be had in time",
     status: 503,
     retryable: true,
+    passing: "outage",
     advice: "Try again in a few seconds.",
   },
   RenewalLimitedError: {
     title: "The access token may not be renewed again yet",
     status: 429,
     retryable: true,
+    passing: "outage",
     advice:
       "Find what else logs in with this application and let it take its token from authenticate; then try again later.",
   },
@@ -75,6 +79,7 @@ const family = {
     title: "The platform refuses the access token",
     status: 502,
     retryable: true,
+    passing: "outage",
     advice: "Try again. If it stays so, another system is logging in with the same application.",
   },
   PlatformReplyError: {
@@ -87,12 +92,14 @@ const family = {
     title: "The platform cannot be reached or does not work",
     status: 503,
     retryable: true,
+    passing: "outage",
     advice: "Nothing was changed. Try again in a few seconds.",
   },
   OutcomeUnknownError: {
     title: "The change was sent, but its answer was lost",
     status: 504,
     retryable: true,
+    passing: "call",
     advice: "Send the same request again: it asks for the same state and brings the same code.",
   },
   NoteFailedError: {
@@ -140,6 +147,11 @@ interface Traits {
   /** The HTTP status it is answered with. */
   readonly status: number;
   readonly retryable: boolean;
+  /**
+   * What it is that passes by itself, so that a workflow and a fleet wait for it: the `device` (it is online), this one
+   * `call` (others may go through), or an `outage` (nothing can be done for any device meanwhile). Absent: nobody waits.
+   */
+  readonly passing?: "device" | "call" | "outage";
   /** What the caller can do about it. */
   readonly advice: string;
 }
@@ -181,6 +193,8 @@ export class RekeyError extends Error {
   readonly title: string;
   readonly status: number;
   readonly retryable: boolean;
+  /** {@link Traits.passing}; undefined also where this occurrence is not retryable. */
+  readonly passing: Traits["passing"];
   readonly advice: string;
   readonly platformCode: string | undefined;
   readonly retryAfterSeconds: number | undefined;
@@ -198,6 +212,7 @@ export class RekeyError extends Error {
     this.title = traits.title;
     this.status = context.status ?? traits.status;
     this.retryable = context.retryable ?? traits.retryable;
+    this.passing = this.retryable ? traits.passing : undefined;
     this.advice = context.advice ?? traits.advice;
     this.platformCode = context.platformCode;
     this.retryAfterSeconds = context.retryAfterSeconds;
@@ -222,7 +237,7 @@ export function isErrorName(text: string): text is ErrorName {
   return Object.hasOwn(family, text);
 }
 
-/** The defaults of a name: title, status, retryable, advice. */
+/** The defaults of a name. */
 export function traitsOf(name: ErrorName): Traits {
   return family[name];
 }

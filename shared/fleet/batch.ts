@@ -1,4 +1,4 @@
-import { type ErrorName, RekeyError } from "../errors.ts";
+import { RekeyError } from "../errors.ts";
 import { type Clock, isoTime } from "../runtime/clock.ts";
 import type { FleetDevice } from "./devices.ts";
 import type { Pacer } from "./pacer.ts";
@@ -43,18 +43,11 @@ const maxInFlight = 60;
 /** So many in a row, and it is not the devices. */
 const maxStreak = 5;
 
-/** Nothing is wrong with the device: the batch as a whole waits when these do not end. */
-const outage = new Set<ErrorName>([
-  "PlatformUnavailableError",
-  "SecretsUnavailableError",
-  "RenewalLimitedError",
-  "AccessTokenRejectedError",
-]);
 /**
  * Brings every device of a batch to its line, at the pacer's pace; what an earlier invocation brought to an end stays
  * as it is.
  *
- * @throws ConfigurationError; and the error of an outage (see above) when it does not end, after keeping what is known
+ * @throws ConfigurationError; and the error of an outage when it does not end, after keeping what is known
  */
 export async function workOff(batch: Batch, dependencies: BatchDependencies): Promise<BatchOutcome> {
   const { run, clock } = dependencies;
@@ -189,11 +182,11 @@ class Shift {
   #refused(device: FleetDevice, error: RekeyError): void {
     const { pacer, clock } = this.#dependencies;
     if (error.name === "PlatformThrottledError") pacer.refused();
-    this.#streak = outage.has(error.name) ? this.#streak + 1 : 0;
+    this.#streak = error.passing === "outage" ? this.#streak + 1 : 0;
     if (this.#streak >= maxStreak) this.#stopped ??= error;
     const attempts = (this.#attempts.get(device.line) ?? 0) + 1;
     this.#attempts.set(device.line, attempts);
-    if (error.retryable && error.name !== "DeviceOnlineError" && attempts < maxAttempts) this.#queue.push(device);
+    if (error.retryable && error.passing !== "device" && attempts < maxAttempts) this.#queue.push(device);
     this.#enter(device, {
       status: error.retryable ? "waiting" : "failed",
       error: error.name,

@@ -2,6 +2,7 @@ import middy from "@middy/core";
 import type { APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type * as z from "zod/mini";
 import { type Fault, RekeyError } from "../errors.ts";
+import { memberOf } from "../json.ts";
 import { deadlineIn } from "../runtime/clock.ts";
 import { type Log, withLogFields } from "../runtime/log.ts";
 import type { Outcome } from "../runtime/metrics.ts";
@@ -131,7 +132,8 @@ function logError(log: Log, error: unknown): void {
 
 function describe(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause).slice(0, 200);
-  const code = "code" in cause ? ` ${String(cause.code)}` : "";
+  const said = memberOf(cause, "code");
+  const code = said === undefined ? "" : ` ${String(said)}`;
   return `${cause.name}${code}: ${cause.message}`.slice(0, 300);
 }
 

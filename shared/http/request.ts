@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { type Fault, RekeyError } from "../errors.ts";
-import { jsonOf } from "../json.ts";
+import { jsonOf, memberOf, valueAt } from "../json.ts";
 import { invalidInput } from "./faults.ts";
 
 /** The event of an API Gateway HTTP API, payload format 2.0, as far as we read it. */
@@ -8,10 +8,8 @@ export type HttpEvent = APIGatewayProxyEventV2;
 
 /** Whether an event came through the gateway; everything else is a direct invocation's input. */
 export function isHttpEvent(event: unknown): event is HttpEvent {
-  if (typeof event !== "object" || event === null) return false;
-  if (!("version" in event) || event.version !== "2.0" || !("requestContext" in event)) return false;
-  const { requestContext } = event;
-  return typeof requestContext === "object" && requestContext !== null && "http" in requestContext;
+  const method = valueAt(event, ["requestContext", "http", "method"]);
+  return memberOf(event, "version") === "2.0" && typeof method === "string";
 }
 
 /** The value of a header, whatever the spelling of its name; undefined when absent. */
@@ -84,18 +82,9 @@ export function requestIdOf(event: unknown, invocationId: string): string {
 /** Who calls, for the audit line: the IAM principal's ARN or the token's subject. */
 export function callerOf(event: unknown): string {
   if (!isHttpEvent(event)) return "direct invocation";
-  const { authorizer } = Object.assign({ authorizer: undefined }, event.requestContext);
-  const caller = find(authorizer, ["iam", "userArn"]) ?? find(authorizer, ["jwt", "claims", "sub"]);
+  const authorizer = memberOf(event.requestContext, "authorizer");
+  const caller = valueAt(authorizer, ["iam", "userArn"]) ?? valueAt(authorizer, ["jwt", "claims", "sub"]);
   return typeof caller === "string" ? caller : "unknown";
-}
-
-function find(value: unknown, path: readonly string[]): unknown {
-  let found = value;
-  for (const step of path) {
-    if (typeof found !== "object" || found === null || !Object.hasOwn(found, step)) return undefined;
-    found = Object.getOwnPropertyDescriptor(found, step)?.value;
-  }
-  return found;
 }
 
 function onlyAllowed(fields: object, allowed: readonly string[], faults: Fault[]): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import { RekeyError } from "../errors.ts";
+import { memberOf, valueAt } from "../json.ts";
 
 /**
  * One place in a payload, as the configuration names it: a plain dotted path (`ticket.id`, `fields.customfield_10010`,
@@ -46,18 +47,14 @@ export async function compileField(expression: string): Promise<Field> {
 
 /** What an expression's failure says of itself; JSONata throws plain objects. */
 export function reasonOf(error: unknown): string {
-  if (typeof error !== "object" || error === null || !("message" in error)) return "no reason given";
-  return String(error.message).slice(0, 200);
+  return String(memberOf(error, "message") ?? "no reason given").slice(0, 200);
 }
 
 function walk(path: string, payload: unknown): unknown {
-  let value: unknown = payload;
-  for (const step of path.split(/[.[\]]+/).filter((part) => part !== "")) {
-    // Own properties only: `constructor` and `__proto__` are nobody's field.
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, step)) return undefined;
-    value = Object.getOwnPropertyDescriptor(value, step)?.value;
-  }
-  return value;
+  return valueAt(
+    payload,
+    path.split(/[.[\]]+/).filter((part) => part !== ""),
+  );
 }
 
 /** JSONata marks its sequences with hidden properties and unwraps them itself; nothing but a value leaves here. */

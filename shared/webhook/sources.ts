@@ -1,5 +1,5 @@
 import { RekeyError } from "../errors.ts";
-import { jsonOf } from "../json.ts";
+import { jsonOf, memberOf } from "../json.ts";
 import { type Clock, type Deadline, isRecent } from "../runtime/clock.ts";
 import type { Secrets } from "../runtime/secrets.ts";
 import { isSourceName, readSource, type Source } from "./source.ts";
@@ -41,7 +41,7 @@ export function createSources(secrets: Secrets, secretId: string, clock: Clock):
       if (!isSourceName(name) || !Object.hasOwn(sources, name)) return undefined;
       const before = compiled.get(name);
       if (before !== undefined) return before;
-      const source = readSource(name, Object.getOwnPropertyDescriptor(sources, name)?.value);
+      const source = readSource(name, memberOf(sources, name));
       compiled.set(name, source);
       return source;
     },

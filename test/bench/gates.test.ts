@@ -14,7 +14,7 @@ import { type Bundle, buildBundles, ownerOf, partsOf } from "./bundles.ts";
 const limits: Readonly<Record<string, { readonly minified: number; readonly gzipped: number }>> = {
   authenticate: { minified: 141_000, gzipped: 49_000 },
   concludeRound: { minified: 47_000, gzipped: 17_500 },
-  planFleet: { minified: 52_000, gzipped: 19_500 },
+  planFleet: { minified: 57_000, gzipped: 21_000 },
   refreshDeviceKey: { minified: 150_000, gzipped: 50_000 },
   rekeyBatch: { minified: 153_000, gzipped: 54_000 },
   statusCheck: { minified: 144_000, gzipped: 50_000 },

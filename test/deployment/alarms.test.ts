@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { errorNames, isErrorName } from "../../shared/errors.ts";
+import { errorNames, isErrorName, traitsOf } from "../../shared/errors.ts";
 import { counterNames, metricsNamespace } from "../../shared/runtime/metrics.ts";
 import { ofType, type Packaged, packageService } from "./packaging.ts";
 
@@ -10,6 +10,25 @@ let iam: Packaged;
 beforeAll(async () => {
   iam = await packageService();
 }, 60_000);
+
+interface Rule {
+  readonly ErrorEquals: readonly string[];
+}
+interface State {
+  readonly Retry?: readonly Rule[];
+  readonly Catch?: readonly Rule[];
+}
+
+/** A state of a definition, however deep it stands. */
+async function stateOf(definition: string, name: string): Promise<State> {
+  const file = join(import.meta.dirname, `../../functions/${definition}.asl.json`);
+  let found: State | undefined;
+  JSON.parse(await readFile(file, "utf8"), (key, value: State) => {
+    if (key === name && typeof value === "object") found = value;
+    return value;
+  });
+  return found ?? expect.fail(`${definition} has no state ${name}`);
+}
 
 describe("alarms and workflows", () => {
   test("an alarm on an outcome names an error of the family, one on a counter a counter", () => {
@@ -26,6 +45,21 @@ describe("alarms and workflows", () => {
     }
   });
 
+  test("an outage has an alarm of its own; what passes with the device or the call does not wake anybody at once", () => {
+    const alarms = ofType(iam, "AWS::CloudWatch::Alarm").flatMap(([, { Properties }]) => {
+      const dimensions = (Properties["Dimensions"] ?? []) as { Name: string; Value: string }[];
+      const outcome = dimensions.find(({ Name }) => Name === "outcome")?.Value ?? "";
+      return isErrorName(outcome) ? [{ outcome, threshold: Number(Properties["Threshold"]) }] : [];
+    });
+    const outages = errorNames.filter((name) => traitsOf(name).passing === "outage");
+    expect(alarms.map(({ outcome }) => outcome)).toEqual(expect.arrayContaining(outages));
+    for (const { outcome, threshold } of alarms) {
+      const { passing } = traitsOf(outcome);
+      expect(passing).not.toBe("device");
+      if (passing === "call") expect(threshold).toBeGreaterThan(1);
+    }
+  });
+
   test("every alarm is explained on the operations page", async () => {
     const page = await readFile(join(import.meta.dirname, "../../docs/OPERATIONS.md"), "utf8");
     const missing = ofType(iam, "AWS::CloudWatch::Alarm").filter(([id]) => !page.includes(id.replace(/Alarm$/, "")));
@@ -36,6 +70,22 @@ describe("alarms and workflows", () => {
     const [, dashboard] = ofType(iam, "AWS::CloudWatch::Dashboard")[0] ?? [];
     const body = dashboard?.Properties["DashboardBody"] as { "Fn::Sub": string } | undefined;
     expect(JSON.parse(body?.["Fn::Sub"] ?? "")).toHaveProperty("widgets");
+  });
+
+  test("a workflow repeats what is retryable, and waits for what passes by its error's trait", async () => {
+    const familyOf = (rules: readonly Rule[] = []) =>
+      rules
+        .flatMap(({ ErrorEquals }) => ErrorEquals)
+        .filter(isErrorName)
+        .sort();
+    const passing = (kind: RegExp) => errorNames.filter((name) => kind.test(traitsOf(name).passing ?? "")).sort();
+    const refresh = await stateOf("rekeyDevice", "Refresh");
+    expect(familyOf(refresh.Catch)).toEqual(passing(/./));
+    // A device that is online is waited for, but not asked again within minutes.
+    const notes = ["NoteFailedError"];
+    const repeated = errorNames.filter((name) => traitsOf(name).retryable && traitsOf(name).passing !== "device");
+    expect(familyOf(refresh.Retry)).toEqual(repeated.filter((name) => !notes.includes(name)).sort());
+    expect(familyOf((await stateOf("rekeyFleet", "Batch")).Retry)).toEqual(passing(/outage/));
   });
 
   test("a workflow retries and catches only errors that exist", async () => {

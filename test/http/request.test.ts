@@ -26,6 +26,8 @@ const withHeaders = (headers: Record<string, string>) => eventOf({ headers });
 test.each<[unknown, boolean]>([
   [eventOf(), true],
   [{ version: "2.0", requestContext: {} }, false],
+  [{ version: "2.0", requestContext: { http: null } }, false],
+  [{ version: "2.0", requestContext: { http: { method: 7 } } }, false],
   [{ version: "2.0", requestContext: null }, false],
   [{ version: "2.0", requestContext: "http" }, false],
   [{ version: "2.0" }, false],

@@ -9,7 +9,7 @@ import {
   traitsOf,
 } from "../../shared/errors.ts";
 import { faultsOf, listed } from "../../shared/faults.ts";
-import { jsonOf } from "../../shared/json.ts";
+import { jsonOf, memberOf, valueAt } from "../../shared/json.ts";
 
 // The table of errors that the users of this service are given.
 const promised: readonly [name: ErrorName, status: number, retryable: boolean][] = [
@@ -74,6 +74,12 @@ describe("an error", () => {
 
   test("is retryable when its occurrence is, though its name is not", () => {
     expect(new RekeyError("ConfigurationError", "No", { retryable: true }).retryable).toBe(true);
+  });
+
+  test("passes as its name does, and not at all where this time it is not retryable", () => {
+    expect(new RekeyError("AccessTokenRejectedError", "No").passing).toBe("outage");
+    expect(new RekeyError("AccessTokenRejectedError", "No", { retryable: false }).passing).toBeUndefined();
+    expect(new RekeyError("ConfigurationError", "No", { retryable: true }).passing).toBeUndefined();
   });
 
   test.each(Object.entries(context))("whose %s is changed keeps the rest", (trait, value) => {
@@ -161,4 +167,27 @@ describe("a JSON text", () => {
       expect(jsonOf(text)).toBeUndefined();
     },
   );
+});
+
+describe("a value that nothing is known of", () => {
+  const value = { a: { b: [{ c: 0 }], none: null, nothing: undefined } };
+
+  test.each([
+    [["a", "b", "0", "c"], 0],
+    [["a", "none"], null],
+    [["a", "none", "c"], undefined],
+    [["a", "nothing"], undefined],
+    [["a", "b", "length"], 1],
+    [["x", "y"], undefined],
+    [["constructor", "name"], undefined],
+    [["a", "__proto__"], undefined],
+    [[], value],
+  ])("has at %j %j", (path, found) => {
+    expect(valueAt(value, path)).toEqual(found);
+  });
+
+  test.each([undefined, null, 7, "text", true, () => 0])("has no members where it is %j", (other) => {
+    expect(memberOf(other, "length")).toBeUndefined();
+    expect(memberOf(other, "toString")).toBeUndefined();
+  });
 });
