@@ -4,8 +4,7 @@ import type { FleetDevice } from "../shared/fleet/devices.ts";
 import { countByStatus, openRun, type ResultLine, type Run, runName, takenOver, toLines } from "../shared/fleet/run.ts";
 import { defineOperation } from "../shared/http/operation.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
-import { readAwsAccess } from "../shared/runtime/config.ts";
-import { createObjectStore, type ObjectStore } from "../shared/runtime/objects.ts";
+import { createObjectStore, createS3Client, type ObjectStore } from "../shared/runtime/objects.ts";
 
 /** A round that has ended. */
 export const concludeRoundInput = z.strictObject({
@@ -129,7 +128,7 @@ export const concludeRound = defineOperation({
   input: concludeRoundInput,
   output: concludeRoundOutput,
   dependencies: ({ config, clock }) => ({
-    objects: createObjectStore({ bucket: config.fleetBucket, access: readAwsAccess(), clock }),
+    objects: createObjectStore(config.fleetBucket, createS3Client(config.objectsEndpoint)),
     clock,
     random: Math.random,
   }),

@@ -7,8 +7,7 @@ import { openRun, type Run, runName, toLines } from "../shared/fleet/run.ts";
 import { parseInput } from "../shared/http/faults.ts";
 import { defineOperation } from "../shared/http/operation.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
-import { readAwsAccess } from "../shared/runtime/config.ts";
-import { createObjectStore, type ObjectStore } from "../shared/runtime/objects.ts";
+import { createObjectStore, createS3Client, type ObjectStore } from "../shared/runtime/objects.ts";
 
 /**
  * The longest that a run tries: 30 days. A round takes 15 of the 25,000 events that an execution's history holds, and a
@@ -208,7 +207,7 @@ export const planFleet = defineOperation({
   input: planFleetInput,
   output: planFleetOutput,
   dependencies: ({ config, clock }) => ({
-    objects: createObjectStore({ bucket: config.fleetBucket, access: readAwsAccess(), clock }),
+    objects: createObjectStore(config.fleetBucket, createS3Client(config.objectsEndpoint)),
     clock,
   }),
   run: (input, _, dependencies) => run(input, dependencies),

@@ -7,9 +7,8 @@ import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { auditedRefresh } from "../shared/platform/audit.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import { type Clock, deadlineIn } from "../shared/runtime/clock.ts";
-import { readAwsAccess } from "../shared/runtime/config.ts";
 import type { Metrics } from "../shared/runtime/metrics.ts";
-import { createObjectStore, type ObjectStore } from "../shared/runtime/objects.ts";
+import { createObjectStore, createS3Client, type ObjectStore } from "../shared/runtime/objects.ts";
 
 /** One batch of a round. */
 export const rekeyBatchInput = z.strictObject({
@@ -103,7 +102,7 @@ export const rekeyBatch = defineOperation({
     };
     return {
       platform: createPlatform({ ...sandbox, ...config, metrics: counted }),
-      objects: createObjectStore({ bucket: config.fleetBucket, access: readAwsAccess(), clock }),
+      objects: createObjectStore(config.fleetBucket, createS3Client(config.objectsEndpoint)),
       clock,
       sent,
     };

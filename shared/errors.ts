@@ -67,6 +67,12 @@ const family = {
     passing: "outage",
     advice: "Try again in a few seconds.",
   },
+  StoreUnavailableError: {
+    title: "The bucket of fleet runs does not answer",
+    status: 503,
+    retryable: true,
+    advice: "Nothing is lost: what was done before is kept. Try again in a minute.",
+  },
   RenewalLimitedError: {
     title: "The access token may not be renewed again yet",
     status: 429,

@@ -98,7 +98,7 @@ export interface Run {
 export const takenOver = "Another execution has taken over this run";
 
 /** The objects of the run with this name. */
-export function openRun(name: string, objects: ObjectStore): Run {
+export function openRun(name: string, objects: Pick<ObjectStore, "get" | "put">): Run {
   const prefix = `runs/${name}`;
   const manifestKey = (round: number) => `${prefix}/rounds/${round}/manifest.json`;
   const read = async <Schema extends z.ZodMiniType>(key: string, schema: Schema) => {

@@ -10,6 +10,8 @@ export interface Config {
   readonly workflowArn: string;
   /** The bucket of fleet runs; empty where a function has nothing to do with them. */
   readonly fleetBucket: string;
+  /** Another address in place of S3's own, by AWS's own variables; empty: S3's own. */
+  readonly objectsEndpoint: string;
   readonly logLevel: string;
   /** The deployment's stage, a dimension of every metric; `dev` when absent. */
   readonly stage: string;
@@ -26,29 +28,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     webhooksSecretId: environment["REKEY_WEBHOOKS_SECRET_ID"] ?? "",
     workflowArn: environment["REKEY_WORKFLOW_ARN"] ?? "",
     fleetBucket: environment["REKEY_FLEET_BUCKET"] ?? "",
+    objectsEndpoint: environment["AWS_ENDPOINT_URL_S3"] ?? environment["AWS_ENDPOINT_URL"] ?? "",
     logLevel: environment["LOG_LEVEL"] ?? "INFO",
     stage: environment["REKEY_STAGE"] ?? "dev",
-  };
-}
-
-/** What signs our own requests to AWS, by the variables that AWS itself sets. */
-export interface AwsAccess {
-  readonly region: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  /** Empty for long-lived keys. */
-  readonly sessionToken: string;
-  /** Another address in place of S3's own, as the SDK reads it too; empty: S3's own. */
-  readonly s3Endpoint: string;
-}
-
-/** Reads the credentials as Lambda gives them. */
-export function readAwsAccess(environment: NodeJS.ProcessEnv = process.env): AwsAccess {
-  return {
-    region: environment["AWS_REGION"] ?? "",
-    accessKeyId: environment["AWS_ACCESS_KEY_ID"] ?? "",
-    secretAccessKey: environment["AWS_SECRET_ACCESS_KEY"] ?? "",
-    sessionToken: environment["AWS_SESSION_TOKEN"] ?? "",
-    s3Endpoint: environment["AWS_ENDPOINT_URL_S3"] ?? "",
   };
 }

@@ -1,143 +1,276 @@
-import { createHash, createHmac } from "node:crypto";
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  type GetObjectCommandOutput,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
 import { RekeyError } from "../errors.ts";
-import type { Clock } from "./clock.ts";
-import type { AwsAccess } from "./config.ts";
+
+/** An object's text, and what tells it from what stands there later. */
+export interface TaggedText {
+  readonly text: string;
+  /** For {@link ObjectStore.replace}. */
+  readonly etag: string;
+}
+
+/** Takes an object's text piece by piece; no more than two parts of it are in memory. */
+export interface ObjectWriter {
+  write(text: string): Promise<void>;
+  /** The object stands there from now on; before, nothing does. */
+  end(): Promise<void>;
+}
 
 /**
- * The objects of one bucket; its one owner.
+ * The objects of one bucket; the one owner of S3.
  *
- * Signed by hand, not by the SDK's client: two calls of S3 are used, and that client would weigh more than the rest of
- * the bundle.
+ * Every call may throw: StoreUnavailableError when S3 does not answer within 30 s and four tries or wants fewer
+ * requests; ConfigurationError when access is denied or there is no bucket; InvalidInputError for a key that no address
+ * can name.
  */
 export interface ObjectStore {
-  /**
-   * The text of an object, or undefined where there is none.
-   *
-   * @throws ConfigurationError when access is denied; InvalidInputError a key that no address can name
-   */
+  /** The text of an object, or undefined where there is none. */
   get(key: string): Promise<string | undefined>;
-  /** Writes an object; the bucket encrypts it. @throws ConfigurationError when access is denied or there is no bucket */
+  getTagged(key: string): Promise<TaggedText | undefined>;
   put(key: string, text: string): Promise<void>;
+  /**
+   * Writes an object only if what stands there has this etag, or, with null, if nothing does.
+   *
+   * @returns whether it was written
+   */
+  replace(key: string, text: string, etag: string | null): Promise<boolean>;
+  /** The bytes of an object, a megabyte at a time; undefined where there is none. */
+  read(key: string): Promise<AsyncIterable<Uint8Array> | undefined>;
+  writer(key: string): ObjectWriter;
+  /** What stands between a prefix and the next slash, in the alphabet's order. */
+  folders(prefix: string): Promise<readonly string[]>;
 }
 
-interface ObjectStoreOptions {
-  readonly bucket: string;
-  readonly access: AwsAccess;
-  readonly clock: Clock;
-}
-
-const attempts = 5;
 const longestCallMs = 30_000;
+const rangeBytes = 1024 * 1024;
+/** S3 takes no smaller part than 5 MB but for the last. */
+const partBytes = 8 * 1024 * 1024;
 
-/** A store over S3 itself, or over the endpoint that `AWS_ENDPOINT_URL_S3` names. */
-export function createObjectStore({ bucket, access, clock }: ObjectStoreOptions): ObjectStore {
-  async function send(method: "GET" | "PUT", key: string, body: string): Promise<Answer> {
-    const url = addressOf(bucket, key, access);
-    let lastFault = "";
-    for (let attempt = 1; attempt <= attempts; attempt += 1) {
-      if (attempt > 1) await clock.sleep(100 * 2 ** attempt);
-      const headers = signedHeaders({ method, url, body, headers: {} }, access, new Date(clock.now()));
-      const signal = AbortSignal.timeout(longestCallMs);
-      const content = method === "PUT" ? { body } : {};
-      try {
-        const response = await fetch(url, { method, headers, signal, ...content });
-        const text = await response.text();
-        if (response.status < 500 && response.status !== 429) return { status: response.status, text };
-        lastFault = `status ${response.status}`;
-      } catch (error) {
-        lastFault = error instanceof Error ? error.name : "no answer";
-      }
-    }
-    throw new Error(`The object store did not answer ${attempts} times: ${lastFault}`);
-  }
+/** S3's client with a limit on every wait. @param endpoint another address in place of AWS's; empty: AWS's own */
+export function createS3Client(endpoint: string, config: S3ClientConfig = {}): S3Client {
+  return new S3Client({
+    maxAttempts: 4,
+    // A bucket's name is no part of a host name that only this machine or network knows.
+    ...(endpoint === "" ? {} : { endpoint, forcePathStyle: true }),
+    // Without the last, the client only complains about time that has run out.
+    requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
+    ...config,
+  });
+}
 
+/** The objects of a bucket. */
+export function createObjectStore(bucket: string, client: S3Client): ObjectStore {
+  const at = (key: string) => ({ Bucket: bucket, Key: checked(key) });
+  const put = async (key: string, text: string, condition: { IfMatch?: string; IfNoneMatch?: string } = {}) => {
+    await client.send(new PutObjectCommand({ ...at(key), Body: Buffer.from(text), ...condition }), within());
+  };
+  const getTagged = async (key: string) => {
+    const reply = await found(client.send(new GetObjectCommand(at(key)), within()));
+    return reply && { text: (await reply.Body?.transformToString("utf8")) ?? "", etag: reply.ETag ?? "" };
+  };
   return {
-    async get(key) {
-      const answer = await send("GET", key, "");
-      if (answer.status === 200) return answer.text;
-      if (answer.status === 404 && codeOf(answer) !== "NoSuchBucket") return undefined;
-      throw refusal(answer);
-    },
-    async put(key, text) {
-      const answer = await send("PUT", key, text);
-      if (answer.status !== 200) throw refusal(answer);
-    },
+    get: (key) => guarded(async () => (await getTagged(key))?.text),
+    getTagged: (key) => guarded(() => getTagged(key)),
+    put: (key, text) => guarded(() => put(key, text)),
+    replace: (key, text, etag) =>
+      guarded(async () => {
+        try {
+          await put(key, text, etag === null ? { IfNoneMatch: "*" } : { IfMatch: etag });
+          return true;
+        } catch (error) {
+          // 409: somebody else's conditional write is under way. 404: what was to be replaced is gone.
+          if ([404, 409, 412].includes(statusOf(error)) && nameOf(error) !== "NoSuchBucket") return false;
+          throw error;
+        }
+      }),
+    read: (key) => guarded(() => readRanges(client, at(key))),
+    writer: (key) => new PartWriter(client, at(key), (text) => put(key, text)),
+    folders: (prefix) => guarded(() => listFolders(client, bucket, prefix)),
   };
 }
 
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-}
+type Address = { readonly Bucket: string; readonly Key: string };
 
-function codeOf({ text }: Answer): string {
-  return /<Code>([A-Za-z]+)<\/Code>/.exec(text)?.[1] ?? "";
-}
-
-function refusal(answer: Answer): RekeyError {
-  const cause = new Error(`S3 answered ${answer.status} ${codeOf(answer)}`);
-  return new RekeyError("ConfigurationError", "The bucket of fleet runs cannot be used", { cause });
-}
-
-function addressOf(bucket: string, key: string, { region, s3Endpoint }: AwsAccess): URL {
-  const segments = key.split("/");
-  // S3 takes them as they are; a URL with such a segment means another object, or another bucket.
-  if (!key.isWellFormed() || segments.some((segment) => segment === "." || segment === "..")) {
-    throw new RekeyError("InvalidInputError", 'A key must be text without "." or ".." between its slashes');
+async function readRanges(client: S3Client, address: Address): Promise<AsyncIterable<Uint8Array> | undefined> {
+  const range = (from: number, etag?: string) => {
+    const Range = `bytes=${from}-${from + rangeBytes - 1}`;
+    const condition = etag === undefined ? {} : { IfMatch: etag };
+    return client.send(new GetObjectCommand({ ...address, Range, ...condition }), within());
+  };
+  let first: GetObjectCommandOutput | undefined;
+  try {
+    first = await found(range(0));
+  } catch (error) {
+    // There is no first byte of an empty object.
+    if (nameOf(error) === "InvalidRange") return nothing();
+    throw error;
   }
-  const path = segments.map(encoded).join("/");
-  if (s3Endpoint !== "") return new URL(`${s3Endpoint.replace(/\/+$/, "")}/${bucket}/${path}`);
-  const suffix = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
-  return new URL(`https://${bucket}.s3.${region}.${suffix}/${path}`);
+  return first && rest(first, range);
 }
 
-/** Percent-encoding as AWS counts it: all but unreserved characters. */
-function encoded(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  // Of no bytes.
 }
 
-/** A request to S3 that is to be signed. */
-export interface ObjectRequest {
-  readonly method: string;
-  /** Without a query; the path is already encoded. */
-  readonly url: URL;
-  readonly body: string;
-  /** Further headers that are signed, by lower-case name. */
-  readonly headers: Readonly<Record<string, string>>;
+async function* rest(
+  first: GetObjectCommandOutput,
+  range: (from: number, etag?: string) => Promise<GetObjectCommandOutput>,
+): AsyncGenerator<Uint8Array> {
+  const total = Number(/\/(\d+)$/.exec(first.ContentRange ?? "")?.[1] ?? first.ContentLength ?? 0);
+  const bytesOf = async (reply: Promise<GetObjectCommandOutput> | GetObjectCommandOutput) =>
+    (await (await reply).Body?.transformToByteArray()) ?? new Uint8Array();
+  let next: Promise<Uint8Array> | undefined = bytesOf(first);
+  for (let from = 0; next !== undefined; ) {
+    const bytes = await guarded(() => next);
+    if (bytes === undefined) return;
+    from += bytes.length;
+    next = from < total && bytes.length > 0 ? bytesOf(range(from, first.ETag)) : undefined;
+    // Its failure is told when it is its turn.
+    next?.catch(() => undefined);
+    yield bytes;
+  }
 }
 
-/**
- * All headers of a request, with its signature (AWS Signature Version 4, as S3 takes it: the path is encoded once).
- *
- * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
- */
-export function signedHeaders(request: ObjectRequest, access: AwsAccess, now: Date): Record<string, string> {
-  const time = now.toISOString().replace(/[-:]|\.\d+/g, "");
-  const date = time.slice(0, 8);
-  const bodyHash = sha256(request.body);
-  const headers: Record<string, string> = {
-    ...request.headers,
-    host: request.url.host,
-    "x-amz-content-sha256": bodyHash,
-    "x-amz-date": time,
-    ...(access.sessionToken === "" ? {} : { "x-amz-security-token": access.sessionToken }),
-  };
-  const names = Object.keys(headers).sort();
-  const signed = names.join(";");
-  const lines = names.map((name) => `${name}:${headers[name]?.trim()}\n`).join("");
-  const canonical = [request.method, request.url.pathname, "", lines, signed, bodyHash].join("\n");
-  const scope = `${date}/${access.region}/s3/aws4_request`;
-  const toSign = ["AWS4-HMAC-SHA256", time, scope, sha256(canonical)].join("\n");
-  const key = [date, access.region, "s3", "aws4_request"].reduce<string | Buffer>(
-    (parent, part) => createHmac("sha256", parent).update(part).digest(),
-    `AWS4${access.secretAccessKey}`,
-  );
-  const signature = createHmac("sha256", key).update(toSign).digest("hex");
-  const { host: _, ...sent } = headers;
-  const authorization = `AWS4-HMAC-SHA256 Credential=${access.accessKeyId}/${scope},SignedHeaders=${signed},Signature=${signature}`;
-  return { ...sent, authorization };
+class PartWriter implements ObjectWriter {
+  readonly #client: S3Client;
+  readonly #address: Address;
+  readonly #putWhole: (text: string) => Promise<void>;
+  #texts: string[] = [];
+  #bytes = 0;
+  #uploadId: string | undefined;
+  #parts: CompletedPart[] = [];
+  #sending: Promise<void> = Promise.resolve();
+
+  constructor(client: S3Client, address: Address, putWhole: (text: string) => Promise<void>) {
+    this.#client = client;
+    this.#address = address;
+    this.#putWhole = putWhole;
+  }
+
+  async write(text: string): Promise<void> {
+    this.#texts.push(text);
+    this.#bytes += Buffer.byteLength(text);
+    if (this.#bytes >= partBytes) await this.#part();
+  }
+
+  async end(): Promise<void> {
+    if (this.#uploadId === undefined) return guarded(() => this.#putWhole(this.#texts.join("")));
+    if (this.#bytes > 0) await this.#part();
+    await this.#orAbort(async () => {
+      await this.#sending;
+      const upload = { ...this.#address, UploadId: this.#uploadId, MultipartUpload: { Parts: this.#parts } };
+      await this.#client.send(new CompleteMultipartUploadCommand(upload), within());
+    });
+  }
+
+  /** Sends what is there as the next part, while the caller goes on. */
+  async #part(): Promise<void> {
+    const Body = Buffer.from(this.#texts.join(""));
+    this.#texts = [];
+    this.#bytes = 0;
+    await this.#orAbort(async () => {
+      await this.#sending;
+      this.#uploadId ??= (await this.#client.send(new CreateMultipartUploadCommand(this.#address), within())).UploadId;
+    });
+    const PartNumber = this.#parts.length + 1;
+    const part: CompletedPart = { PartNumber };
+    this.#parts.push(part);
+    const command = new UploadPartCommand({ ...this.#address, UploadId: this.#uploadId, PartNumber, Body });
+    this.#sending = this.#client.send(command, within()).then(({ ETag, ChecksumCRC32 }) => {
+      Object.assign(part, { ETag, ChecksumCRC32 });
+    });
+    this.#sending.catch(() => undefined);
+  }
+
+  /** Parts that nobody completes would be paid for until the bucket forgets them. */
+  async #orAbort(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const upload = { ...this.#address, UploadId: this.#uploadId };
+      if (this.#uploadId !== undefined) {
+        await this.#client.send(new AbortMultipartUploadCommand(upload), within()).catch(() => undefined);
+      }
+      throw asRekeyError(error);
+    }
+  }
 }
 
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+async function listFolders(client: S3Client, bucket: string, prefix: string): Promise<readonly string[]> {
+  const folders: string[] = [];
+  let token: string | undefined;
+  do {
+    const page = await client.send(
+      new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, Delimiter: "/", ContinuationToken: token }),
+      within(),
+    );
+    for (const { Prefix = "" } of page.CommonPrefixes ?? []) folders.push(Prefix.slice(prefix.length, -1));
+    token = page.NextContinuationToken;
+  } while (token !== undefined);
+  return folders;
+}
+
+/** The key as it is. @throws InvalidInputError where an address with it in would mean another object */
+function checked(key: string): string {
+  if (key.isWellFormed() && !key.split("/").some((segment) => segment === "." || segment === "..")) return key;
+  throw new RekeyError("InvalidInputError", 'A key must be text without "." or ".." between its slashes');
+}
+
+function within() {
+  return { abortSignal: AbortSignal.timeout(longestCallMs) };
+}
+
+async function found<Reply>(sent: Promise<Reply>): Promise<Reply | undefined> {
+  try {
+    return await sent;
+  } catch (error) {
+    if (nameOf(error) === "NoSuchKey") return undefined;
+    throw error;
+  }
+}
+
+async function guarded<Result>(work: () => Promise<Result> | Result): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw asRekeyError(error);
+  }
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "";
+}
+
+function statusOf(error: unknown): number {
+  if (typeof error !== "object" || error === null || !("$metadata" in error)) return 0;
+  const { $metadata } = error;
+  const isStatus = typeof $metadata === "object" && $metadata !== null && "httpStatusCode" in $metadata;
+  return isStatus ? Number($metadata.httpStatusCode) : 0;
+}
+
+/** 4xx that pass by themselves. */
+const passing = new Set(["RequestTimeout", "SlowDown", "TooManyRequests", "OperationAborted", "PreconditionFailed"]);
+
+function asRekeyError(cause: unknown): RekeyError {
+  if (cause instanceof RekeyError) return cause;
+  const status = statusOf(cause);
+  const refused = status >= 300 && status < 500 && status !== 408 && status !== 429 && !passing.has(nameOf(cause));
+  if (refused || nameOf(cause) === "CredentialsProviderError") {
+    return new RekeyError("ConfigurationError", "The bucket of fleet runs cannot be used", { cause });
+  }
+  return new RekeyError("StoreUnavailableError", "The bucket of fleet runs does not answer", {
+    retryAfterSeconds: 15,
+    cause,
+  });
 }

@@ -15,12 +15,12 @@ export interface Bundle {
   chainTo(file: string): readonly string[];
 }
 
-/** Builds all functions in memory, as they are deployed. */
+/** Builds in memory, as they are deployed, the functions for which somebody waits; a fleet's steps carry the whole SDK. */
 export async function buildBundles(): Promise<readonly Bundle[]> {
   // It has no types; by way of a variable, tsc does not look for any.
   const configuration = "../../build/esbuild.config.mjs";
-  const { options }: { options: BuildOptions } = await import(configuration);
-  const { outputFiles, metafile } = await build({ ...options, write: false, metafile: true });
+  const { builds }: { builds: readonly [BuildOptions, BuildOptions] } = await import(configuration);
+  const { outputFiles, metafile } = await build({ ...builds[0], write: false, metafile: true });
   return outputFiles.map((file) => {
     const output = Object.entries(metafile.outputs).find(([path]) => basename(path) === basename(file.path));
     if (output === undefined) throw new Error(`No metafile entry for ${file.path}`);

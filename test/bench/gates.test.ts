@@ -13,10 +13,7 @@ import { type Bundle, buildBundles, ownerOf, partsOf } from "./bundles.ts";
 /** The most that a bundle may weigh, in bytes. */
 const limits: Readonly<Record<string, { readonly minified: number; readonly gzipped: number }>> = {
   authenticate: { minified: 141_000, gzipped: 49_000 },
-  concludeRound: { minified: 47_000, gzipped: 17_500 },
-  planFleet: { minified: 57_000, gzipped: 21_000 },
   refreshDeviceKey: { minified: 150_000, gzipped: 50_000 },
-  rekeyBatch: { minified: 153_000, gzipped: 54_000 },
   statusCheck: { minified: 144_000, gzipped: 50_000 },
   ticketWebhook: { minified: 267_000, gzipped: 89_000 },
   writeTicketNote: { minified: 223_000, gzipped: 75_000 },
@@ -49,7 +46,7 @@ beforeAll(async () => {
 });
 
 describe("a bundle", () => {
-  test("is weighed for every function", () => {
+  test("is weighed for every function that somebody waits for", () => {
     expect(bundles.map(({ name }) => name).sort()).toEqual(Object.keys(limits).sort());
   });
 

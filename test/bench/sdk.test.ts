@@ -13,8 +13,8 @@ const repository = join(import.meta.dirname, "../..");
 /** The endpoint resolver of a client, cut or whole. */
 async function resolverOf(client: string, cut: boolean): Promise<Resolve> {
   const configuration = "../../build/esbuild.config.mjs";
-  const { options }: { options: BuildOptions } = await import(configuration);
-  const { platform = "node", format = "esm", mainFields = [], conditions = [], plugins = [] } = options;
+  const { builds }: { builds: readonly [BuildOptions, BuildOptions] } = await import(configuration);
+  const { platform = "node", format = "esm", mainFields = [], conditions = [], plugins = [] } = builds[0];
   const shared = { platform, format, mainFields, conditions };
   const contents = `
     export { defaultEndpointResolver } from "./node_modules/@aws-sdk/${client}/dist-es/endpoint/endpointResolver.js";

@@ -63,8 +63,12 @@ describe("what is outside has one owner", () => {
     ["the clock", /Date\.now\(|new Date\(\)|performance\.now\(/, ["shared/runtime/clock.ts"]],
     ["timers that wait", /timers\/promises/, ["shared/runtime/clock.ts"]],
     ["the log's stream", /\bconsole\.|process\.stdout/, ["shared/runtime/log.ts"]],
-    ["the AWS SDK", /"@aws-sdk\//, ["shared/runtime/secrets.ts", "shared/runtime/workflow.ts"]],
-    ["fetch", /\bfetch\(/, ["shared/runtime/objects.ts", "shared/webhook/notes.ts"]],
+    [
+      "the AWS SDK",
+      /"@aws-sdk\//,
+      ["shared/runtime/objects.ts", "shared/runtime/secrets.ts", "shared/runtime/workflow.ts"],
+    ],
+    ["fetch", /\bfetch\(/, ["shared/webhook/notes.ts"]],
     ["connections", /"node:(https?|tls|net)"/, ["shared/platform/credentials.ts", "shared/platform/transport.ts"]],
   ])("%s", (_, pattern, owners) => {
     expect(product.filter((file) => pattern.test(codeOf(file)))).toEqual(owners);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { readAwsAccess, readConfig } from "../../shared/runtime/config.ts";
+import { readConfig } from "../../shared/runtime/config.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -7,10 +7,9 @@ afterEach(() => {
 });
 
 const nothingConfigured = {
-  ...{ secretId: "", sessionSecretId: "", webhooksSecretId: "", workflowArn: "", fleetBucket: "" },
+  ...{ secretId: "", sessionSecretId: "", webhooksSecretId: "", workflowArn: "", fleetBucket: "", objectsEndpoint: "" },
   ...{ logLevel: "INFO", stage: "dev" },
 };
-const noAccess = { region: "", accessKeyId: "", secretAccessKey: "", sessionToken: "", s3Endpoint: "" };
 
 const settings = [
   ["REKEY_SECRET_ID", "secretId"],
@@ -21,18 +20,10 @@ const settings = [
   ["LOG_LEVEL", "logLevel"],
   ["REKEY_STAGE", "stage"],
 ] as const;
-const awsSettings = [
-  ["AWS_REGION", "region"],
-  ["AWS_ACCESS_KEY_ID", "accessKeyId"],
-  ["AWS_SECRET_ACCESS_KEY", "secretAccessKey"],
-  ["AWS_SESSION_TOKEN", "sessionToken"],
-  ["AWS_ENDPOINT_URL_S3", "s3Endpoint"],
-] as const;
 
 describe("the configuration", () => {
   test("of an empty environment names nothing, logs from INFO on, and is of the stage dev", () => {
     expect(readConfig({})).toEqual(nothingConfigured);
-    expect(readAwsAccess({})).toEqual(noAccess);
   });
 
   test.each(settings)("takes %s, and nothing else, for its %s", (variable, setting) => {
@@ -41,9 +32,9 @@ describe("the configuration", () => {
     expect(readConfig()[setting]).toBe("in the process");
   });
 
-  test.each(awsSettings)("takes AWS's own %s, and nothing else, for its %s", (variable, setting) => {
-    expect(readAwsAccess({ [variable]: "said" })).toEqual({ ...noAccess, [setting]: "said" });
-    vi.stubEnv(variable, "in the process");
-    expect(readAwsAccess()[setting]).toBe("in the process");
+  test("takes an address in place of S3's from AWS's own variables, its own before the one of all services", () => {
+    expect(readConfig({ AWS_ENDPOINT_URL: "all" })).toEqual({ ...nothingConfigured, objectsEndpoint: "all" });
+    const both = { AWS_ENDPOINT_URL: "all", AWS_ENDPOINT_URL_S3: "own" };
+    expect(readConfig(both)).toEqual({ ...nothingConfigured, objectsEndpoint: "own" });
   });
 });

@@ -23,6 +23,7 @@ const promised: readonly [name: ErrorName, status: number, retryable: boolean][]
   ["PlatformThrottledError", 429, true],
   ["ConfigurationError", 500, false],
   ["SecretsUnavailableError", 503, true],
+  ["StoreUnavailableError", 503, true],
   ["RenewalLimitedError", 429, true],
   ["AccessTokenRejectedError", 502, true],
   ["PlatformReplyError", 502, true],
