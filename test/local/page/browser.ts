@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type LaunchOptions } from "playwright-core";
 
@@ -31,9 +32,23 @@ async function unpacked(): Promise<LaunchOptions> {
   Object.assign(process.env, { TMPDIR: unpackedInto, AWS_LAMBDA_JS_RUNTIME: "nodejs22.x" });
   try {
     const { default: packaged } = await import("@sparticuz/chromium");
-    return { executablePath: await packaged.executablePath(), env: { ...process.env, TMPDIR: before["TMPDIR"] } };
+    const executablePath = await packaged.executablePath();
+    const env = { ...process.env, TMPDIR: before["TMPDIR"], FONTCONFIG_FILE: await fontConfiguration() };
+    return { executablePath, env };
   } finally {
     for (const name of Object.keys(process.env)) if (!Object.hasOwn(before, name)) delete process.env[name];
     Object.assign(process.env, before);
   }
+}
+
+/**
+ * Where the unpacked fonts are. The package's own configuration names a folder that lies directly in /tmp; without a
+ * font, Chromium dies at the first page. Written anew each time, for a checkout may have been moved.
+ */
+async function fontConfiguration(): Promise<string> {
+  const file = join(unpackedInto, "fonts.conf");
+  const escaped = (name: string) => join(unpackedInto, name).replace(/[&<]/g, (mark) => `&#${mark.charCodeAt(0)};`);
+  const folders = `<dir>${escaped("fonts")}</dir><cachedir>${escaped("fonts-cache")}</cachedir>`;
+  await writeFile(file, `<?xml version="1.0"?>\n<fontconfig>${folders}</fontconfig>\n`);
+  return file;
 }
