@@ -97,11 +97,11 @@ test("without one, and invoked directly, the request id is the invocation's", ()
 test.each<[unknown, string]>([
   [{ deviceId: "d" }, "direct invocation"],
   [eventOf(), "unknown"],
-  [eventOf({ requestContext: { http: {}, authorizer: { iam: { userArn: "arn:x" } } } }), "arn:x"],
-  [eventOf({ requestContext: { http: {}, authorizer: { jwt: { claims: { sub: "s" } } } } }), "s"],
-  [eventOf({ requestContext: { http: {}, authorizer: { iam: { userArn: 5 } } } }), "unknown"],
-  [eventOf({ requestContext: { http: {}, authorizer: { iam: null } } }), "unknown"],
-  [eventOf({ requestContext: { http: {}, authorizer: "iam" } }), "unknown"],
+  [eventOf({ requestContext: { http: { method: "PUT" }, authorizer: { iam: { userArn: "arn:x" } } } }), "arn:x"],
+  [eventOf({ requestContext: { http: { method: "PUT" }, authorizer: { jwt: { claims: { sub: "s" } } } } }), "s"],
+  [eventOf({ requestContext: { http: { method: "PUT" }, authorizer: { iam: { userArn: 5 } } } }), "unknown"],
+  [eventOf({ requestContext: { http: { method: "PUT" }, authorizer: { iam: null } } }), "unknown"],
+  [eventOf({ requestContext: { http: { method: "PUT" }, authorizer: "iam" } }), "unknown"],
 ])("the caller of %j is %j", (event, caller) => {
   expect(callerOf(event)).toBe(caller);
 });
