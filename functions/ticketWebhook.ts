@@ -229,6 +229,7 @@ export const ticketWebhook = defineOperation({
   routes: {
     "POST /webhooks/{source}": {
       open: true,
+      ownRequestId: true,
       input: (event) => ({
         source: event.pathParameters?.["source"] ?? "",
         headers: event.headers,

@@ -22,6 +22,8 @@ export type RouteKey = `${"GET" | "POST" | "PUT"} /${string}`;
 export interface Route {
   /** The gateway lets everybody in; absent: only whom an authorizer let in. */
   readonly open?: true;
+  /** A stranger's X-Request-Id is not taken over: what an id of ours stands in is no place for others to write into. */
+  readonly ownRequestId?: true;
   /** The operation's input out of a request; adds to `faults` what does not belong there. @throws the edge's errors */
   input(event: HttpEvent, faults: Fault[]): unknown;
 }

@@ -73,15 +73,14 @@ export function idempotencyKeyOf(event: HttpEvent): string | undefined {
   return quoted === null ? value : quoted[1]?.replace(/\\(["\\])/g, "$1");
 }
 
-/** The caller's request id when it is one that can stand in a log and a header, else the invocation's. */
-export function requestIdOf(event: unknown, invocationId: string): string {
-  const given = isHttpEvent(event) ? headerOf(event, "x-request-id") : undefined;
-  return given !== undefined && /^[\w.:+/=@-]{1,128}$/.test(given) ? given : invocationId;
+/** The caller's own request id; undefined when there is none, or none that can stand in a log and a header. */
+export function requestIdOf(event: HttpEvent): string | undefined {
+  const given = headerOf(event, "x-request-id");
+  return given !== undefined && /^[\w.:+/=@-]{1,128}$/.test(given) ? given : undefined;
 }
 
 /** Who calls, for the audit line: the IAM principal's ARN or the token's subject. */
-export function callerOf(event: unknown): string {
-  if (!isHttpEvent(event)) return "direct invocation";
+export function callerOf(event: HttpEvent): string {
   const authorizer = memberOf(event.requestContext, "authorizer");
   const caller = valueAt(authorizer, ["iam", "userArn"]) ?? valueAt(authorizer, ["jwt", "claims", "sub"]);
   return typeof caller === "string" ? caller : "unknown";
