@@ -5,8 +5,16 @@ import type { Clock, Deadline } from "../runtime/clock.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { Credentials } from "./credentials.ts";
 import { platformError } from "./error-table.ts";
-import { createTransport, type Exchange, type Outcome, type Transport } from "./transport.ts";
-import { activationReply, deviceKeyReply, deviceReply, errorReply, type TokenReply, tokenReply } from "./wire.ts";
+import { createTransport, type Exchange, type SendResult, type Transport } from "./transport.ts";
+import {
+  activationReply,
+  type DeviceInfo,
+  deviceKeyReply,
+  deviceReply,
+  errorReply,
+  type TokenReply,
+  tokenReply,
+} from "./wire.ts";
 
 /** Which device, and whose: `appId` only when it belongs to another application that authorized ours. */
 export interface DeviceAddress {
@@ -43,12 +51,21 @@ export interface PlatformCalls {
     change: DeviceKeyChange,
   ): Promise<{ verifyCode: string; timeoutSeconds: number | undefined }>;
   activationStatus(context: CallContext, device: DeviceAddress): Promise<z.infer<typeof activationReply>>;
-  deviceInfo(context: CallContext, device: DeviceAddress): Promise<z.infer<typeof deviceReply>["deviceInfo"]>;
+  deviceInfo(context: CallContext, device: DeviceAddress): Promise<DeviceInfo>;
   /** Opens and closes a connection. */
   probe(credentials: Credentials, deadline: Deadline): Promise<void>;
 }
 
 type Kind = "read" | "change";
+
+/** What an exchange is to bring. */
+interface Expected<Schema extends z.ZodMiniType> {
+  readonly schema: Schema;
+  readonly kind: Kind;
+  readonly callersAppId?: boolean;
+  /** Whether a reply speaks of what was asked; absent where nothing in it can tell. */
+  readonly speaksOfIt?: (reply: z.output<Schema>) => boolean;
+}
 
 /** Calls over connections that are kept for as long as the credentials stay the same. */
 export function createPlatformCalls(clock: Clock, metrics: Metrics): PlatformCalls {
@@ -64,23 +81,21 @@ export function createPlatformCalls(clock: Clock, metrics: Metrics): PlatformCal
   async function call<Schema extends z.ZodMiniType>(
     credentials: Credentials,
     exchange: Exchange,
-    { schema, kind, callersAppId = false }: { schema: Schema; kind: Kind; callersAppId?: boolean },
+    { schema, kind, callersAppId = false, speaksOfIt = () => true }: Expected<Schema>,
   ): Promise<z.output<Schema>> {
-    const outcome = await transportFor(credentials).send(exchange);
-    const read = judge(outcome, kind, callersAppId);
-    const parsed = read.kind === "body" ? schema.safeParse(read.body) : undefined;
-    if (parsed?.success === true) return parsed.data;
-    const error = read.kind === "error" ? read.error : shapeless(kind);
-    if (error.name === "PlatformThrottledError") metrics.count("Throttles");
-    throw error;
+    const transport = transportFor(credentials);
+    const result = await transport.send(exchange);
+    const judgement = judge(result, kind, callersAppId);
+    if (judgement.kind === "error") {
+      if (judgement.error.name === "PlatformThrottledError") metrics.count("Throttles");
+      throw judgement.error;
+    }
+    const parsed = schema.safeParse(judgement.body);
+    if (parsed.success && speaksOfIt(parsed.data)) return parsed.data;
+    // Whatever this answers, the next answer on the connection may be as far off.
+    if (result.kind === "reply") transport.distrust(result);
+    throw parsed.success ? ofSomethingElse(kind) : shapeless(kind);
   }
-
-  const authorized = ({ credentials, accessToken }: CallContext) => ({
-    [credentials.appKeyHeader]: credentials.appId,
-    authorization: `Bearer ${accessToken}`,
-    "content-type": "application/json",
-    accept: "application/json",
-  });
 
   return {
     login(credentials, timeoutMs) {
@@ -92,34 +107,66 @@ export function createPlatformCalls(clock: Clock, metrics: Metrics): PlatformCal
       const exchange = refreshTokenExchange(credentials, refreshToken, timeoutMs);
       return call(credentials, exchange, { schema: tokenReply, kind: "read" });
     },
-    async refreshDeviceKey(context, device, { nodeId, verifyCode, timeoutSeconds }) {
-      const exchange: Exchange = {
-        method: "PUT",
-        path: addressed("/iocm/app/reg/v1.1.0/deviceCredentials", device),
-        headers: authorized(context),
-        body: JSON.stringify({ nodeId, verifyCode, timeout: timeoutSeconds }),
-        timeoutMs: context.timeoutMs,
-        // A known code lets the state be read back and asked for again; without one, the last code sent is the one told.
-        onlyOnce: verifyCode !== undefined,
-      };
-      const callersAppId = device.appId !== undefined;
-      const reply = await call(context.credentials, exchange, { schema: deviceKeyReply, kind: "change", callersAppId });
+    async refreshDeviceKey(context, device, change) {
+      const { verifyCode } = change;
+      const reply = await call(context.credentials, changeExchange(context, device, change), {
+        schema: deviceKeyReply,
+        kind: "change",
+        callersAppId: device.appId !== undefined,
+        speaksOfIt: (told) => verifyCode === undefined || isSame(told.verifyCode, verifyCode),
+      });
       return { verifyCode: reply.verifyCode, timeoutSeconds: reply.timeout ?? undefined };
     },
     activationStatus(context, device) {
-      const path = addressed("/iocm/app/reg/v1.1.0/deviceCredentials", device);
-      const exchange: Exchange = { method: "GET", path, headers: authorized(context), timeoutMs: context.timeoutMs };
-      const callersAppId = device.appId !== undefined;
-      return call(context.credentials, exchange, { schema: activationReply, kind: "read", callersAppId });
+      const exchange = readExchange(context, device, deviceCredentials);
+      return call(context.credentials, exchange, { schema: activationReply, ...aboutDevice(device) });
     },
     async deviceInfo(context, device) {
-      const path = addressed("/iocm/app/dm/v1.4.0/devices", device);
-      const exchange: Exchange = { method: "GET", path, headers: authorized(context), timeoutMs: context.timeoutMs };
-      const callersAppId = device.appId !== undefined;
-      const reply = await call(context.credentials, exchange, { schema: deviceReply, kind: "read", callersAppId });
+      const exchange = readExchange(context, device, devices);
+      const reply = await call(context.credentials, exchange, { schema: deviceReply, ...aboutDevice(device) });
       return reply.deviceInfo;
     },
     probe: (credentials, deadline) => transportFor(credentials).probe(deadline),
+  };
+}
+
+const deviceCredentials = "/iocm/app/reg/v1.1.0/deviceCredentials";
+const devices = "/iocm/app/dm/v1.4.0/devices";
+
+/** What a read of a device is to bring. */
+function aboutDevice({ deviceId, appId }: DeviceAddress) {
+  const speaksOfIt = (told: { readonly deviceId: string }) => isSame(told.deviceId, deviceId);
+  return { kind: "read", callersAppId: appId !== undefined, speaksOfIt } as const;
+}
+
+function readExchange(context: CallContext, device: DeviceAddress, collection: string): Exchange {
+  const path = addressed(collection, device);
+  return { method: "GET", path, headers: authorized(context), timeoutMs: context.timeoutMs };
+}
+
+function changeExchange(
+  context: CallContext,
+  device: DeviceAddress,
+  { nodeId, verifyCode, timeoutSeconds }: DeviceKeyChange,
+): Exchange {
+  return {
+    method: "PUT",
+    path: addressed(deviceCredentials, device),
+    headers: authorized(context),
+    body: JSON.stringify({ nodeId, verifyCode, timeout: timeoutSeconds }),
+    timeoutMs: context.timeoutMs,
+    // A known code lets the state be read back and asked for again; without one, the last code sent is the one told.
+    onlyOnce: verifyCode !== undefined,
+    uncheckable: verifyCode === undefined,
+  };
+}
+
+function authorized({ credentials, accessToken }: CallContext): Record<string, string> {
+  return {
+    [credentials.appKeyHeader]: credentials.appId,
+    authorization: `Bearer ${accessToken}`,
+    "content-type": "application/json",
+    accept: "application/json",
   };
 }
 
@@ -147,7 +194,7 @@ function refreshTokenExchange({ appId, secret }: Credentials, refreshToken: stri
 function addressed(collection: string, { deviceId, appId }: DeviceAddress): string {
   // encodeURIComponent leaves dots alone, and a URL with a dot segment means another one.
   if (deviceId === "" || deviceId === "." || deviceId === "..") {
-    throw new RekeyError("InvalidInputError", "The deviceId is not one");
+    throw new RekeyError("InvalidInputError", "A deviceId is neither empty nor made of dots alone");
   }
   const query = appId === undefined ? "" : `?appId=${encodeURIComponent(appId)}`;
   return `${collection}/${encodeURIComponent(deviceId)}${query}`;
@@ -157,20 +204,25 @@ type Judgement =
   | { readonly kind: "body"; readonly body: unknown }
   | { readonly kind: "error"; readonly error: RekeyError };
 
-/** What an outcome says: the code decides, then whether anything can have been changed. */
-function judge(outcome: Outcome, kind: Kind, callersAppId: boolean): Judgement {
-  if (outcome.kind === "unsent") return { kind: "error", error: outcome.error };
-  if (outcome.kind === "lost") return { kind: "error", error: unanswered(kind, outcome.cause) };
-  const body = jsonOf(outcome.text);
+/** What came of an exchange says: the code decides, then whether anything can have been changed. */
+function judge(result: SendResult, kind: Kind, callersAppId: boolean): Judgement {
+  if (result.kind === "unsent") return { kind: "error", error: result.error };
+  if (result.kind === "lost") return { kind: "error", error: unanswered(kind, result.cause) };
+  const { status, text } = result;
+  const body = jsonOf(text);
   const coded = errorReply.safeParse(body);
-  if (coded.success)
-    return { kind: "error", error: codedError(coded.data.error_code, outcome.status, kind, callersAppId) };
-  if (outcome.status >= 500) return { kind: "error", error: unanswered(kind, `HTTP ${outcome.status}`) };
-  if (outcome.status < 200 || outcome.status >= 300) {
-    if (kind === "change") return { kind: "error", error: unanswered(kind, `HTTP ${outcome.status} without a code`) };
+  if (coded.success) return { kind: "error", error: codedError(coded.data.error_code, status, kind, callersAppId) };
+  if (status >= 500) return { kind: "error", error: unanswered(kind, `HTTP ${status}`) };
+  if (status < 200 || status >= 300) {
+    if (kind === "change") return { kind: "error", error: unanswered(kind, `HTTP ${status} without a code`) };
     return { kind: "error", error: new RekeyError("PlatformReplyError", "The platform's answer has no error code") };
   }
   return { kind: "body", body };
+}
+
+/** Installations differ in how they spell letters. */
+function isSame(told: string, asked: string): boolean {
+  return told.toLowerCase() === asked.toLowerCase();
 }
 
 function codedError(code: string, status: number, kind: Kind, callersAppId: boolean): RekeyError {
@@ -191,6 +243,11 @@ function unanswered(kind: Kind, cause: unknown): RekeyError {
 function shapeless(kind: Kind): RekeyError {
   if (kind === "change") return outcomeUnknown("a successful answer without a code");
   return new RekeyError("PlatformReplyError", "The platform's answer does not have the documented shape");
+}
+
+function ofSomethingElse(kind: Kind): RekeyError {
+  if (kind === "change") return outcomeUnknown("an answer with another code than the one that was sent");
+  return new RekeyError("PlatformReplyError", "The platform's answer speaks of another device");
 }
 
 function outcomeUnknown(cause: unknown, platformCode?: string): RekeyError {

@@ -40,12 +40,14 @@ export const deviceKeyReply = z.object({
 
 /** activation status: 200 `{deviceId, activated, name}`. */
 export const activationReply = z.object({
+  deviceId: text256,
   activated: wireBoolean,
   name: z.optional(z.nullable(z.string())),
 });
 
 /** device info: 200 `{deviceId, ..., deviceInfo{nodeId, name, status, ...}}`; words of `status` that we do not know pass. */
 export const deviceReply = z.object({
+  deviceId: text256,
   deviceInfo: z.object({
     nodeId: z.optional(z.nullable(z.string())),
     name: z.optional(z.nullable(z.string())),
@@ -53,12 +55,17 @@ export const deviceReply = z.object({
   }),
 });
 
-/** An error: `{error_code, error_desc}`; the code is a string, and a number is taken too. */
+/**
+ * An error: `{error_code, error_desc}`; the code is a string, and a number is taken too. Neither `"0"` nor an empty
+ * code is one: some gateways add them to every success.
+ */
 export const errorReply = z.object({
-  error_code: z.pipe(z.union([z.string().check(z.maxLength(32)), z.number()]), z.transform(String)),
+  error_code: z
+    .pipe(z.union([z.string().check(z.maxLength(32)), z.number()]), z.transform(String))
+    .check(z.refine((code) => !/^\s*0?\s*$/.test(code))),
 });
 
 /** The access and refresh token of a login. */
 export type TokenReply = z.infer<typeof tokenReply>;
 /** A device as device info gives it. */
-export type DeviceReply = z.infer<typeof deviceReply>;
+export type DeviceInfo = z.infer<typeof deviceReply>["deviceInfo"];

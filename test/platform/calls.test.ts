@@ -87,14 +87,14 @@ test.each(["", ".", ".."])(
   async (deviceId) => {
     await answering({ verifyCode: "c" });
     await expect(async () => platform.calls.refreshDeviceKey(context(), { deviceId }, {})).rejects.toMatchObject({
-      ...{ name: "InvalidInputError", message: "The deviceId is not one" },
+      ...{ name: "InvalidInputError", message: "A deviceId is neither empty nor made of dots alone" },
     });
     expect(platform.requests).toEqual([]);
   },
 );
 
 test.each(["a/../b", "a/b", "a?b", "a#b", "%2e%2e", "ä"])("the device id %j stays in its segment", async (deviceId) => {
-  await answering({ activated: true });
+  await answering({ deviceId, activated: true });
   await platform.calls.activationStatus(context(), { deviceId });
   const path = sent().line.split(" ")[1] ?? "";
   expect(path).toBe(`/iocm/app/reg/v1.1.0/deviceCredentials/${encodeURIComponent(deviceId)}`);
@@ -102,8 +102,9 @@ test.each(["a/../b", "a/b", "a?b", "a#b", "%2e%2e", "ä"])("the device id %j sta
 });
 
 test("the reads go out without a body, and bring what we know of a device", async () => {
-  await answering({ activated: "true", name: "Lamp", deviceInfo: { nodeId: "n", name: null, status: "ASLEEP", x: 1 } });
-  expect(await platform.calls.activationStatus(context(), { deviceId: "d" })).toEqual({
+  const deviceInfo = { nodeId: "n", name: null, status: "ASLEEP", x: 1 };
+  await answering({ deviceId: "d", activated: "true", name: "Lamp", deviceInfo });
+  expect(await platform.calls.activationStatus(context(), { deviceId: "d" })).toMatchObject({
     activated: true,
     name: "Lamp",
   });
@@ -119,8 +120,8 @@ test.each([
   ["true", true],
   ["false", false],
 ])("an activation that is said to be %j is %s", async (said, activated) => {
-  await answering({ activated: said });
-  expect(await platform.calls.activationStatus(context(), { deviceId: "d" })).toEqual({ activated });
+  await answering({ deviceId: "d", activated: said });
+  expect(await platform.calls.activationStatus(context(), { deviceId: "d" })).toEqual({ deviceId: "d", activated });
 });
 
 // What an answer of this status and body comes to, for a read and for a change: name and whether it may be repeated.
@@ -241,7 +242,7 @@ test("a platform that is not there is known before anything is sent, to a call a
 });
 
 test("other credentials get other connections, the same ones keep theirs", async () => {
-  await answering({ activated: true });
+  await answering({ deviceId: "d", activated: true });
   for (const credentials of [platform.credentials, platform.credentials, { ...platform.credentials }]) {
     await platform.calls.activationStatus({ ...context(), credentials }, { deviceId: "d" });
   }
