@@ -1,8 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { operations, routes } from "./operations.mjs";
 
-/** What is bundled: one entry for each operation, by the name of the bundle. */
-export const entryPoints = Object.fromEntries([...operations.keys()].map((name) => [name, `entry:${name}`]));
+/** What is bundled, by the name of the bundle: an entry for each operation, and what one starts in a process of its own. */
+export const entryPoints = {
+  ...Object.fromEntries([...operations.keys()].map((name) => [name, `entry:${name}`])),
+  "ticketWebhook-expressions": "shared/webhook/expression-process.ts",
+};
 
 /**
  * The function of an operation: what binds it to its environment, so that the operation itself does nothing when it is

@@ -84,7 +84,7 @@ async function run(input: Input, invocation: Invocation, dependencies: Dependenc
   const deadline = deadlineIn(Math.min(invocation.deadline.remaining(), leftMs), clock);
   let operationId: string | undefined;
   try {
-    const reading = await readDelivery(source, input);
+    const reading = await readDelivery(source, input, deadline.remaining());
     if (reading.kind === "ignored") {
       invocation.log.info("Delivery ignored", { source: source.name, reason: reading.reason });
       return { ignored: true };

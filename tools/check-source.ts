@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { RekeyError } from "../shared/errors.ts";
 import { readDelivery } from "../shared/webhook/delivery.ts";
 import { noteText } from "../shared/webhook/note.ts";
-import { readSource, type Source } from "../shared/webhook/source.ts";
+import { expressionFaults, malformed, readSource, type Source } from "../shared/webhook/source.ts";
 import { mayHoldCode } from "../shared/webhook/ticket-api.ts";
 import { zendeskTestSecret } from "../shared/webhook/verify.ts";
 
@@ -24,6 +24,8 @@ try {
     throw new Error(`${configurationFile} has no source "${name}"`);
   }
   const source = await readSource(name, Reflect.get(sources, name));
+  const faults = await expressionFaults(source, 10_000);
+  if (faults.length > 0) throw malformed(name, faults);
   print(described(source));
   print(await outcomeOf(source, await readFile(payloadFile)));
 } catch (error) {
@@ -53,7 +55,7 @@ async function outcomeOf(source: Source, body: Buffer): Promise<[string, string]
       return [header.trim(), rest.join(":").trim()];
     }),
   );
-  const reading = await readDelivery(source, { headers, body });
+  const reading = await readDelivery(source, { headers, body }, 10_000);
   if (reading.kind === "ignored") return [["would do", `nothing (${reading.reason}); the answer is 204`]];
   const { operationId, ticketId, requester } = reading.order;
   if (reading.kind === "faulty") {

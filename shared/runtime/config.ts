@@ -33,3 +33,14 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     stage: environment["REKEY_STAGE"] ?? "dev",
   };
 }
+
+/** What a process of our own needs to start at all, and nothing that it could give away. */
+export function bareEnvironment(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  // Where Lambda's Node finds its libraries, and what Windows wants of every program.
+  return Object.fromEntries(
+    ["LD_LIBRARY_PATH", "SystemRoot"].flatMap((name) => {
+      const value = environment[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}

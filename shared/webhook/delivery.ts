@@ -1,8 +1,10 @@
+import { appId, deviceId, nodeId } from "../device.ts";
 import { type Fault, RekeyError } from "../errors.ts";
-import { listed } from "../faults.ts";
-import { jsonOf } from "../json.ts";
-import { type Field, reasonOf } from "./field.ts";
+import { faultsOf, listed } from "../faults.ts";
+import { type Finding, findingsOf } from "./findings.ts";
+import { imeiIn } from "./imei.ts";
 import { type Delivered, operationIdOf } from "./operation.ts";
+import { payloadOf, textOfBody } from "./payload.ts";
 import type { Source } from "./source.ts";
 import { isTicketId } from "./ticket-api.ts";
 
@@ -37,69 +39,53 @@ export type Reading =
  * Without a condition of its own (`when`) a source acts on whatever names a device, and the new hardware where the
  * source has a field for it; with one, a payload that meets it and names none is faulty.
  *
- * @throws InvalidInputError when the body is not JSON, or an expression fails over it
+ * @param leftMs what there is time for, in milliseconds
+ * @throws InvalidInputError when the body is not JSON, the condition cannot be evaluated over it, or it holds several
+ * events; ConfigurationError when an expression of the source cannot be compiled
  */
-export async function readDelivery(source: Source, delivered: Delivered): Promise<Reading> {
-  const payload = jsonOf(Buffer.from(delivered.body).toString("utf8"));
+export async function readDelivery(source: Source, delivered: Delivered, leftMs: number): Promise<Reading> {
+  const text = textOfBody(delivered.body);
+  if (text === undefined) throw faulty([{ path: "", message: "the body is not UTF-8" }]);
+  const payload = payloadOf(text);
   if (payload === undefined) throw faulty([{ path: "", message: "the body is not JSON" }]);
-  if (source.preset.isPing(delivered.headers, payload)) return { kind: "ignored", reason: "a test call" };
-  if (source.when !== undefined && (await evaluated(source.when, "when", payload)) !== true) {
-    return { kind: "ignored", reason: "the condition does not hold" };
-  }
+  if (source.preset.isPing(delivered.headers, payload.document)) return { kind: "ignored", reason: "a test call" };
+  const findings = await findingsOf(source, payload, text, leftMs);
+  const [finding] = findings;
+  if (finding === undefined) return { kind: "ignored", reason: "no event" };
+  if (findings.length > 1) throw faulty([{ path: "", message: `the body holds ${findings.length} events, not one` }]);
+  return readEvent(source, delivered, finding);
+}
+
+function readEvent(source: Source, delivered: Delivered, { when, values }: Finding): Reading {
+  if (typeof when === "object") throw faulty([{ path: "when", message: when.fault }]);
+  if (!when) return { kind: "ignored", reason: "the condition does not hold" };
   const faults: Fault[] = [];
   const texts = new Map<string, string>();
-  for (const [name, field] of Object.entries(source.fields)) {
-    const text = textOf(await evaluated(field, name, payload), name, faults);
-    if (text !== undefined) texts.set(name, text);
+  for (const [name, value] of Object.entries(values)) {
+    if ("text" in value) texts.set(name, value.text);
+    else faults.push({ path: name, message: value.fault });
   }
   for (const name of ["deviceId", "nodeId"]) {
-    if (!Object.hasOwn(source.fields, name) || texts.has(name) || faults.some(({ path }) => path === name)) continue;
+    if (!Object.hasOwn(source.fields, name) || Object.hasOwn(values, name)) continue;
     if (source.when === undefined) return { kind: "ignored", reason: `no ${name}` };
     faults.push({ path: name, message: "is missing" });
   }
   const ticketId = ticketIdOf(texts.get("ticketId"), faults);
-  const timeout = secondsOf(texts.get("timeout"), faults);
+  const identifiers = identifiersOf(texts, source, faults);
+  const device = {
+    deviceId: identifiers["deviceId"] ?? "",
+    nodeId: identifiers["nodeId"],
+    expectedNodeId: identifiers["expectedNodeId"],
+    timeout: secondsOf(texts.get("timeout"), faults),
+    appId: identifiers["appId"],
+  };
   const order = {
     operationId: operationIdOf(source, texts.get("deliveryId"), delivered),
     ticketId,
     requester: texts.get("requester"),
   };
   if (faults.length > 0) return { kind: "faulty", error: faulty(faults), order };
-  return {
-    kind: "order",
-    order: {
-      ...order,
-      device: {
-        deviceId: texts.get("deviceId") ?? "",
-        nodeId: withForm(texts.get("nodeId"), source.imei),
-        expectedNodeId: withForm(texts.get("expectedNodeId"), source.imei),
-        timeout,
-        appId: texts.get("appId"),
-      },
-    },
-  };
-}
-
-async function evaluated(field: Field, name: string, payload: unknown): Promise<unknown> {
-  try {
-    return await field.read(payload);
-  } catch (error) {
-    throw faulty([{ path: name, message: `cannot be read from this payload: ${reasonOf(error)}` }]);
-  }
-}
-
-const maxTextLength = 1_000;
-
-/** A text, or a number as one; nothing, null and blanks are no value. */
-function textOf(value: unknown, name: string, faults: Fault[]): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  const text = typeof value === "number" ? String(value) : value;
-  if (typeof text !== "string") {
-    faults.push({ path: name, message: Array.isArray(value) ? "has several values" : "is not a text or a number" });
-    return undefined;
-  }
-  if (text.length > maxTextLength) faults.push({ path: name, message: `has more than ${maxTextLength} characters` });
-  return text.trim() === "" ? undefined : text.trim();
+  return { kind: "order", order: { ...order, device } };
 }
 
 function ticketIdOf(text: string | undefined, faults: Fault[]): string | undefined {
@@ -115,11 +101,26 @@ function secondsOf(text: string | undefined, faults: Fault[]): number | undefine
   return undefined;
 }
 
-/** An IMEI in the form that the chips of this source's devices have; anything else unchanged. */
-function withForm(nodeId: string | undefined, form: Source["imei"]): string | undefined {
-  const imei = nodeId === undefined ? undefined : /^(?:urn:imei:)?(\d{15})$/i.exec(nodeId)?.[1];
-  if (imei === undefined || form === undefined) return nodeId;
-  return form === "urn" ? `urn:imei:${imei}` : imei;
+const identifierSchemas = { deviceId, nodeId, expectedNodeId: nodeId, appId };
+const hardware = ["nodeId", "expectedNodeId"];
+
+/** What a ticket says of a device, by the schemas of all who do; an IMEI in the form that the source wants. */
+function identifiersOf(
+  texts: ReadonlyMap<string, string>,
+  { imei }: Source,
+  faults: Fault[],
+): Readonly<Record<string, string>> {
+  const identifiers: Record<string, string> = {};
+  for (const [name, schema] of Object.entries(identifierSchemas)) {
+    const text = texts.get(name);
+    if (text === undefined) continue;
+    const read = imei !== undefined && hardware.includes(name) ? imeiIn(text, imei) : { nodeId: text };
+    const parsed = schema.safeParse("nodeId" in read ? read.nodeId : text, { reportInput: true });
+    if ("fault" in read) faults.push({ path: name, message: read.fault });
+    else if (parsed.success) identifiers[name] = parsed.data;
+    else faults.push(...parsed.error.issues.flatMap(faultsOf).map(({ message }) => ({ path: name, message })));
+  }
+  return identifiers;
 }
 
 function faulty(faults: readonly Fault[]): RekeyError {

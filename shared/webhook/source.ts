@@ -1,7 +1,9 @@
 import * as z from "zod/mini";
 import { type Fault, RekeyError } from "../errors.ts";
 import { faultsOf, listed } from "../faults.ts";
-import { compileField, type Field } from "./field.ts";
+import { evaluate, type Task } from "./expressions.ts";
+import { type Field, fieldOf } from "./field.ts";
+import type { ImeiForm } from "./imei.ts";
 import { type Preset, presetNames, presets } from "./presets.ts";
 import { schemeOf, signature } from "./signature.ts";
 import { type TicketApi, ticketApi } from "./ticket-api.ts";
@@ -47,7 +49,7 @@ export interface Source {
   readonly when: Field | undefined;
   /** By name, in the order of the schema. */
   readonly fields: Readonly<Record<string, Field>>;
-  readonly imei: "urn" | "bare" | undefined;
+  readonly imei: ImeiForm | undefined;
   readonly reply: "ack" | "result";
   readonly limitSeconds: number | undefined;
   readonly ticket: TicketApi | undefined;
@@ -70,26 +72,15 @@ export async function readSource(name: string, configuration: unknown): Promise<
   const preset = presets[presetName];
   const faults: Fault[] = [];
   const scheme = schemeOf({ preset: presetName, signature: parsed.data.signature }, faults);
-  const compiled = async (path: string, text: string): Promise<Field> => {
-    try {
-      return await compileField(text);
-    } catch (error) {
-      faults.push({ path, message: error instanceof Error ? error.message : "cannot be read" });
-      return { expression: text, read: async () => undefined };
-    }
-  };
   const fields: Record<string, Field> = {};
-  for (const [field, text] of Object.entries(parsed.data.fields)) {
-    if (text !== undefined) fields[field] = await compiled(`fields.${field}`, text);
-  }
-  const condition = when === undefined ? undefined : await compiled("when", when);
+  for (const [field, text] of Object.entries(parsed.data.fields)) if (text !== undefined) fields[field] = fieldOf(text);
   if (faults.length > 0) throw malformed(name, faults);
   return {
     name,
     preset,
     scheme,
     secrets,
-    when: condition,
+    when: when === undefined ? undefined : fieldOf(when),
     fields,
     imei,
     limitSeconds,
@@ -98,7 +89,24 @@ export async function readSource(name: string, configuration: unknown): Promise<
   };
 }
 
-function malformed(name: string, faults: readonly Fault[]): RekeyError {
+/** What of a source only the engine can evaluate; undefined where it is not needed. */
+export function engineTaskOf({ when, fields }: Pick<Source, "when" | "fields">): Task | undefined {
+  const condition = when !== undefined && when.find === undefined ? when.expression : undefined;
+  const others = Object.entries(fields).filter(([, field]) => field.find === undefined);
+  if (condition === undefined && others.length === 0) return undefined;
+  return { when: condition, fields: Object.fromEntries(others.map(([name, { expression: text }]) => [name, text])) };
+}
+
+/** Which expressions of a source cannot be compiled; the engine is started for it. */
+export async function expressionFaults(source: Pick<Source, "when" | "fields">, leftMs: number): Promise<Fault[]> {
+  const task = engineTaskOf(source);
+  if (task === undefined) return [];
+  const outcome = await evaluate(task, "", leftMs);
+  return "ended" in outcome ? [{ path: "fields", message: `cannot be checked: ${outcome.ended}` }] : outcome.faults;
+}
+
+/** The error of a source that cannot be used; its cause, for the log alone, names every field that is wrong. */
+export function malformed(name: string, faults: readonly Fault[]): RekeyError {
   // The route is open, so the answer does not say how a source is configured; the log does.
   return new RekeyError("ConfigurationError", `The webhook source "${name}" is malformed`, {
     cause: new Error(listed(faults)),

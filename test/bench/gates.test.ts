@@ -15,8 +15,10 @@ const limits: Readonly<Record<string, { readonly minified: number; readonly gzip
   authenticate: { minified: 141_000, gzipped: 49_000 },
   refreshDeviceKey: { minified: 150_000, gzipped: 50_000 },
   statusCheck: { minified: 144_000, gzipped: 50_000 },
-  ticketWebhook: { minified: 267_000, gzipped: 89_000 },
-  writeTicketNote: { minified: 223_000, gzipped: 75_000 },
+  ticketWebhook: { minified: 180_000, gzipped: 62_500 },
+  // What it starts for a source with expressions: the engine, and the payload's reading.
+  "ticketWebhook-expressions": { minified: 90_000, gzipped: 29_000 },
+  writeTicketNote: { minified: 140_000, gzipped: 48_500 },
 };
 
 /** What no bundle may hold, by path, and what it would cost. */

@@ -69,6 +69,7 @@ describe("what is outside has one owner", () => {
       ["shared/runtime/objects.ts", "shared/runtime/secrets.ts", "shared/runtime/workflow.ts"],
     ],
     ["fetch", /\bfetch\(/, ["shared/webhook/notes.ts"]],
+    ["processes", /child_process/, ["shared/webhook/expressions.ts"]],
     ["connections", /"node:(https?|tls|net)"/, ["shared/platform/credentials.ts", "shared/platform/transport.ts"]],
   ])("%s", (_, pattern, owners) => {
     expect(product.filter((file) => pattern.test(codeOf(file)))).toEqual(owners);

@@ -10,7 +10,7 @@ const payload = { device: { id: "meter-1", node: "860000000000001" }, ticket: 7,
 async function read(changes: object, body: unknown = payload, headers: Record<string, string> = {}) {
   const source = await readSource("desk", { preset: "zendesk", fields, ...changes });
   const bytes = body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body));
-  return readDelivery(source, { headers, body: bytes });
+  return readDelivery(source, { headers, body: bytes }, 10_000);
 }
 
 describe("a delivery", () => {
@@ -26,18 +26,26 @@ describe("a delivery", () => {
   });
 
   test.each([
-    ["urn", "860000000000001", "urn:imei:860000000000001"],
-    ["urn", "URN:IMEI:860000000000001", "urn:imei:860000000000001"],
-    ["bare", "urn:imei:860000000000001", "860000000000001"],
-    ["urn", "00:11:22:33:44:55", "00:11:22:33:44:55"],
-    ["bare", "86000000000000", "86000000000000"],
-    ["urn", "x860000000000001", "x860000000000001"],
-    ["urn", "8600000000000011", "8600000000000011"],
-    ["bare", "urn:imei:8600000000000011", "urn:imei:8600000000000011"],
-    [undefined, "urn:imei:860000000000001", "urn:imei:860000000000001"],
-  ])("with IMEIs %s makes %s into %s", async (imei, node, expected) => {
-    const reading = await read({ ...(imei === undefined ? {} : { imei }) }, { ...payload, device: { id: "m", node } });
-    expect(reading).toMatchObject({ order: { device: { nodeId: expected } } });
+    ["urn", "00:11:22:33:44:55"],
+    ["bare", "86000000000000"],
+  ])("without `imei` takes the hardware as it stands: %s", async (_, node) => {
+    expect(await read({}, { ...payload, device: { id: "m", node } })).toMatchObject({
+      order: { device: { nodeId: node } },
+    });
+  });
+
+  test("with `imei` writes the IMEI in the chip's form, and is faulty where it is none", async () => {
+    const body = { ...payload, device: { id: "m", node: "86 0000-000000.001" }, was: "urn:imei:860000000000019" };
+    const all = { ...fields, expectedNodeId: "was" };
+    expect(await read({ fields: all, imei: "urn" }, body)).toMatchObject({
+      order: { device: { nodeId: "urn:imei:860000000000001", expectedNodeId: "urn:imei:860000000000019" } },
+    });
+    const wrong = { ...body, device: { id: "m", node: "not known" }, was: "8600000000000190" };
+    const reading = await read({ fields: all, imei: "bare" }, wrong);
+    expect(reading.kind === "faulty" ? reading.error.faults : []).toEqual([
+      { path: "nodeId", message: "is not an IMEI: it is not digits alone" },
+      { path: "expectedNodeId", message: expect.stringMatching(/^is not an IMEI: it has 16 digits/) },
+    ]);
   });
 
   test.each([
@@ -53,6 +61,33 @@ describe("a delivery", () => {
     ["several devices", { ...payload, device: { id: ["a", "b"], node: "n" } }, "deviceId has several values"],
     ["an object for a device", { ...payload, device: { id: {}, node: "n" } }, "deviceId is not a text or a number"],
     ["a text without end", { ...payload, device: { id: "m", node: "n".repeat(1_001) } }, "nodeId has more than 1000"],
+    [
+      "hardware longer than the platform takes",
+      { ...payload, device: { id: "m", node: "n".repeat(257) } },
+      "nodeId must have at most 256 characters",
+    ],
+    [
+      "a device longer than the platform takes",
+      { ...payload, device: { id: "m".repeat(257), node: "n" } },
+      "deviceId must have at most 256",
+    ],
+    [
+      "a device that is a path",
+      { ...payload, device: { id: "../m", node: "n" } },
+      "deviceId must have no blanks, slashes",
+    ],
+    ["a line end in it", { ...payload, device: { id: "m", node: "1\n2" } }, "nodeId must have no control, format"],
+    ["half a character", { ...payload, device: { id: "m", node: "1\ud8002" } }, "nodeId must have no control, format"],
+    [
+      "a mark of direction in it",
+      { ...payload, device: { id: "m", node: "\u200e12" } },
+      "nodeId must have no control, format",
+    ],
+    [
+      "a mark for what could not be read",
+      { ...payload, device: { id: "m", node: "1\ufffd2" } },
+      "nodeId must have no control",
+    ],
     ["a time that is none", { ...payload, seconds: "soon" }, "timeout is not a number of seconds"],
     ["a time with a unit", { ...payload, seconds: "600s" }, "timeout is not a number of seconds"],
     ["a time before now", { ...payload, seconds: -600 }, "timeout is not a number of seconds"],
@@ -69,21 +104,50 @@ describe("a delivery", () => {
     expect(await read({ when })).toEqual({ kind: "ignored", reason: "the condition does not hold" });
   });
 
-  test.each([
-    ["its condition", { when: "$sum(ticket.x, 'y')" }, "when"],
-    ["a field", { fields: { ...fields, requester: "$sum(ticket, 'y')" } }, "requester"],
-  ])("over which %s fails is refused with the field's name and the reason", async (_, changes, path) => {
-    const error = await read(changes).catch((refusal: unknown) => refusal);
+  test("over which its condition fails is refused, with the reason", async () => {
+    const error = await read({ when: "$sum(ticket.x, 'y')" }).catch((refusal: unknown) => refusal);
     if (!(error instanceof RekeyError)) throw new Error("It is not refused");
-    expect(error.faults).toEqual([
-      { path, message: expect.stringMatching(/^cannot be read from this payload: .{10}/) },
+    expect(error.faults).toEqual([{ path: "when", message: expect.stringContaining("JSONata T0410") }]);
+  });
+
+  test("over which a field fails is faulty, with the field's name and the reason", async () => {
+    const reading = await read({ fields: { ...fields, requester: "$sum(ticket, 'y')" } });
+    expect(reading.kind === "faulty" ? reading.error.faults : []).toEqual([
+      { path: "requester", message: expect.stringContaining("JSONata T0410") },
     ]);
   });
 
-  test("that is no JSON is refused, and the answer says so", async () => {
-    await expect(read({}, Buffer.from("deviceId=1"))).rejects.toMatchObject({
-      ...{ name: "InvalidInputError", faults: [{ path: "", message: "the body is not JSON" }] },
+  test("over which the engine comes to no end is faulty, and the ticket is known", async () => {
+    const source = await readSource("desk", {
+      ...{ preset: "zendesk", when: "ticket = 7" },
+      fields: { ...fields, requester: "($f := function() { $f() }; $f())" },
     });
+    const reading = await readDelivery(source, { headers: {}, body: Buffer.from(JSON.stringify(payload)) }, 10_000);
+    expect(reading).toMatchObject({
+      ...{ kind: "faulty", order: { ticketId: "7" } },
+      error: { faults: [{ path: "requester", message: "cannot be read: it takes too long" }] },
+    });
+  });
+
+  test("of a source with an expression that cannot be compiled is a ConfigurationError, whose cause says where", async () => {
+    const broken = { when: "ticket = 7", fields: { ...fields, requester: "a = (" } };
+    await expect(read(broken)).rejects.toMatchObject({
+      ...{ name: "ConfigurationError", message: 'The webhook source "desk" is malformed' },
+      cause: { message: expect.stringMatching(/^fields\.requester The expression cannot be read: /) },
+    });
+    // Not asked for where the condition does not hold.
+    expect(await read({ ...broken, when: "ticket = 8" })).toMatchObject({ kind: "ignored" });
+  });
+
+  test("that is no JSON is refused, and the answer says so", async () => {
+    for (const [bytes, message] of [
+      [Buffer.from("deviceId=1"), "the body is not JSON"],
+      [Buffer.from([0x7b, 0xff, 0x7d]), "the body is not UTF-8"],
+    ] as const) {
+      await expect(read({}, bytes)).rejects.toMatchObject({
+        ...{ name: "InvalidInputError", faults: [{ path: "", message }] },
+      });
+    }
   });
 
   test("names the one who asked, the application and the nodeId that is expected, in the chip's form", async () => {
@@ -105,14 +169,15 @@ describe("a delivery", () => {
     expect(rest).toEqual({ ticketId: undefined, requester: undefined, device: { deviceId: "meter-1" } });
   });
 
-  test("with a text of exactly a thousand characters, and the longest time, is read", async () => {
-    const node = "n".repeat(1_000);
-    const reading = await read({}, { ...payload, device: { id: "m", node }, seconds: 2_147_483_647 });
-    expect(reading).toMatchObject({ order: { device: { nodeId: node, timeout: 2_147_483_647 } } });
+  test("with a text of exactly a thousand characters, the longest hardware and the longest time, is read", async () => {
+    const [by, node] = ["b".repeat(1_000), "n".repeat(256)];
+    const body = { ...payload, by, device: { id: "m", node }, seconds: 2_147_483_647 };
+    const reading = await read({ fields: { ...fields, requester: "by" } }, body);
+    expect(reading).toMatchObject({ order: { requester: by, device: { nodeId: node, timeout: 2_147_483_647 } } });
   });
 
   test("with two faults names each by its field, once", async () => {
-    const reading = await read({ when: "true" }, { device: { id: [], node: null }, ticket: 1, seconds: "1 s" });
+    const reading = await read({ when: "true" }, { device: { id: [1, 2], node: null }, ticket: 1, seconds: "1 s" });
     expect(reading.kind === "faulty" ? reading.error.faults : []).toEqual([
       { path: "deviceId", message: "has several values" },
       { path: "nodeId", message: "is missing" },
@@ -142,10 +207,10 @@ describe("a delivery", () => {
   });
 
   test("of any bytes is read, ignored or refused as InvalidInputError", async () => {
-    const source = await readSource("desk", { preset: "zendesk", fields: { ...fields, requester: "**[x=1].y" } });
+    const source = await readSource("desk", { preset: "zendesk", fields: { ...fields, requester: "by[x=1].y" } });
     const json = fc.json().map((text) => Buffer.from(text));
     const property = fc.asyncProperty(fc.oneof(fc.uint8Array(), json), async (body) => {
-      const outcome = await readDelivery(source, { headers: {}, body }).catch((error: unknown) => error);
+      const outcome = await readDelivery(source, { headers: {}, body }, 10_000).catch((error: unknown) => error);
       if (outcome instanceof Error)
         expect([outcome instanceof RekeyError, outcome.name]).toEqual([true, "InvalidInputError"]);
     });

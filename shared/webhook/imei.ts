@@ -1,0 +1,33 @@
+/** How an IMEI is written in a nodeId: `urn:imei:<IMEI>` for Qualcomm chips, the digits alone for HiSilicon. */
+export type ImeiForm = "urn" | "bare";
+
+/**
+ * The IMEI that somebody wrote into a ticket, in the form that the devices' chips have.
+ *
+ * Blanks of any kind, dots, dashes and marks that are not seen (direction, zero width) go, `urn:imei:` may stand in front;
+ * what is left must be fifteen digits. The check digit is {@link hasCheckDigit}'s business.
+ * @returns `fault` in words for the ticket, which hold nothing of what was written
+ * @see 3GPP TS 23.003, 6.2 and annex B
+ */
+export function imeiIn(written: string, form: ImeiForm): { readonly nodeId: string } | { readonly fault: string } {
+  const digits = written.replace(/[\s\p{Cf}\p{Pd}\u2212.]/gu, "").replace(/^urn:imei:/i, "");
+  if (/^\d{15}$/.test(digits)) return { nodeId: form === "urn" ? `urn:imei:${digits}` : digits };
+  return { fault: `is not an IMEI: ${/^\d+$/.test(digits) ? whyNot(digits.length) : "it is not digits alone"}` };
+}
+
+function whyNot(length: number): string {
+  if (length === 16) return "it has 16 digits, as an IMEISV has; the 15 digits of the label are wanted";
+  if (length === 14) return "it has 14 digits; either the check digit is missing, or a zero in front";
+  return `it has ${length} digits in place of 15`;
+}
+
+/** Whether the last digit of an IMEI fits the others (Luhn), in either form; a slip of one digit never does. */
+export function hasCheckDigit(nodeId: string): boolean {
+  const digits = [...nodeId.replace(/^urn:imei:/, "")].reverse().map(Number);
+  const sum = digits.reduce((total, digit, at) => total + (at % 2 === 0 ? digit : doubled(digit)), 0);
+  return sum % 10 === 0;
+}
+
+function doubled(digit: number): number {
+  return digit > 4 ? digit * 2 - 9 : digit * 2;
+}
