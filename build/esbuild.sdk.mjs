@@ -94,7 +94,9 @@ const notCalled = [
       source
         .replace(/^(const \w+_registry = )new TypeRegistry\(.*$/gm, "$1undefined;")
         .replace(/^\w+_registry\.registerError\(.*$/gm, "")
-        .replace(/^(export var \w+\$ = \[9, .*), \(\) => \w+\$, \(\) => \w+\$\]/gm, '$1, "unit", "unit"]'),
+        .replace(/^(export var \w+\$ = \[9, .*), \(\) => \w+\$, \(\) => \w+\$\]/gm, '$1, "unit", "unit"]')
+        // Their names are computed, by which the bundler takes those that nobody uses for needed.
+        .replace(/^export var (\w+\$) = (\[[\s\S]*?\]);$/gm, "export var $1 = /* @__PURE__ */ (() => $2)();"),
   ],
   // Profiles and credentials in files: Lambda has none.
   [
