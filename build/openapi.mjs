@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { toJSONSchema } from "zod/mini";
 import { authenticateInput, authenticateOutput } from "../functions/authenticate.ts";
+import { rekeyDeviceInput } from "../functions/decideNextStep.ts";
 import { rekeyFleetInput } from "../functions/planFleet.ts";
 import { refreshDeviceKeyInput, refreshDeviceKeyOutput } from "../functions/refreshDeviceKey.ts";
 import {
@@ -290,8 +291,6 @@ export function openApi() {
 
 /** JSON Schemas by file name, for editors and for whoever invokes directly. */
 export function jsonSchemas() {
-  const workflow = ["deviceId", "nodeId", "expectedNodeId", "timeout", "appId", "idempotencyKey", "includeCode"];
-  const rekeyDevice = part(refreshInput, workflow);
   return {
     "authenticate.input": inputOf(authenticateInput),
     "authenticate.output": outputOf(authenticateOutput),
@@ -299,18 +298,7 @@ export function jsonSchemas() {
     "refreshDeviceKey.output": outputOf(refreshDeviceKeyOutput),
     "statusCheck.input": part(inputOf(statusCheckInput), ["deviceId", "appId", "accessToken"]),
     "statusCheck.output": outputOf(statusCheckOutput),
-    "rekeyDevice.input": {
-      ...rekeyDevice,
-      properties: {
-        ...rekeyDevice.properties,
-        limitSeconds: { type: "number", minimum: 0, default: 86_400 },
-        ticket: { type: "object", description: "Made by ticketWebhook: which ticket is told" },
-        failure: {
-          type: "object",
-          description: "Made by ticketWebhook: why nothing is tried and the ticket only told",
-        },
-      },
-    },
+    "rekeyDevice.input": inputOf(rekeyDeviceInput),
     "rekeyFleet.input": inputOf(rekeyFleetInput),
     "webhooks.secret": { type: "object", additionalProperties: inputOf(sourceConfiguration) },
   };

@@ -1,18 +1,17 @@
 import * as z from "zod/mini";
 import { RekeyError } from "../shared/errors.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
-import { jsonOf, memberOf } from "../shared/json.ts";
 import { type CredentialStore, createCredentialStore } from "../shared/platform/credentials.ts";
 import { deriveVerificationCode } from "../shared/platform/verification-code.ts";
 import type { Clock, Deadline } from "../shared/runtime/clock.ts";
 import type { Metrics } from "../shared/runtime/metrics.ts";
-import { type Failure, noteText, type Success } from "../shared/webhook/note.ts";
+import { noteText, type Success } from "../shared/webhook/note.ts";
 import { writeNote } from "../shared/webhook/notes.ts";
 import { createSources, type Sources } from "../shared/webhook/sources.ts";
 import { isTicketId, mayHoldCode, type TicketApi } from "../shared/webhook/ticket-api.ts";
 
 const text = z.optional(z.nullable(z.string()));
-const refused = z.object({ ok: z.literal(false), error: z.string(), cause: text });
+const refused = z.object({ ok: z.literal(false), error: z.string(), detail: text });
 const done = z.object({
   ok: z.literal(true),
   verifyCode: text,
@@ -67,7 +66,9 @@ async function run(
     nodeId: request.nodeId ?? undefined,
     requester: ticket.requester ?? undefined,
     requestId: ticket.requestId ?? undefined,
-    outcome: outcome.ok ? await success(outcome, request, api, { credentials, deadline }) : failure(outcome),
+    outcome: outcome.ok
+      ? await success(outcome, request, api, { credentials, deadline })
+      : { ...outcome, detail: outcome.detail ?? undefined },
   };
   try {
     const written = await writeNote(api, { ticketId, operationId, text: noteText(told, clock.now()) }, deadline);
@@ -92,13 +93,6 @@ async function success(
   if (codeKey === undefined) throw new RekeyError("ConfigurationError", "The application secret has no codeKey");
   const origin = { appId: appId ?? ownAppId, deviceId: deviceId ?? "", nodeId: nodeId ?? undefined, idempotencyKey };
   return { ...ended, verifyCode: deriveVerificationCode(codeKey, origin) };
-}
-
-/** The workflow's cause is what Lambda said, as JSON; its message is ours. */
-function failure({ error, cause }: z.infer<typeof refused>): Failure {
-  // Step Functions' own words are no JSON, and of no use to a technician.
-  const said = memberOf(jsonOf(cause ?? ""), "errorMessage");
-  return { ok: false, error, detail: said === undefined ? undefined : String(said) };
 }
 
 /** The last step of the workflow rekeyDevice for a ticket; invoked directly only. */

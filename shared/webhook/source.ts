@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { type Fault, RekeyError } from "../errors.ts";
 import { faultsOf, listed } from "../faults.ts";
+import { limitSeconds } from "../patience.ts";
 import { evaluate, type Task } from "./expressions.ts";
 import { type Field, fieldOf } from "./field.ts";
 import type { ImeiForm } from "./imei.ts";
@@ -35,7 +36,7 @@ export const sourceConfiguration = z.strictObject({
   /** `result` puts the code into the answer, `ack` answers 202; absent: the preset's. */
   reply: z.optional(z.enum(["ack", "result"])),
   /** How long the workflow goes on trying, in seconds; absent: a day. */
-  limitSeconds: z.optional(z.int().check(z.minimum(0), z.maximum(31_536_000))),
+  limitSeconds: z.optional(limitSeconds),
   /** Where notes are written; absent: nowhere. */
   ticket: z.optional(ticketApi),
 });
@@ -68,7 +69,7 @@ export function isSourceName(text: string): boolean {
 export async function readSource(name: string, configuration: unknown): Promise<Source> {
   const parsed = sourceConfiguration.safeParse(configuration, { reportInput: true });
   if (!parsed.success) throw malformed(name, parsed.error.issues.flatMap(faultsOf));
-  const { preset: presetName, secrets = [], when, reply, imei, limitSeconds, ticket } = parsed.data;
+  const { preset: presetName, secrets = [], when, reply, imei, ticket } = parsed.data;
   const preset = presets[presetName];
   const faults: Fault[] = [];
   const scheme = schemeOf({ preset: presetName, signature: parsed.data.signature }, faults);
@@ -83,7 +84,7 @@ export async function readSource(name: string, configuration: unknown): Promise<
     when: when === undefined ? undefined : fieldOf(when),
     fields,
     imei,
-    limitSeconds,
+    limitSeconds: parsed.data.limitSeconds,
     ticket,
     reply: reply ?? preset.reply,
   };

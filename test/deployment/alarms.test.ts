@@ -16,7 +16,6 @@ interface Rule {
 }
 interface State {
   readonly Retry?: readonly Rule[];
-  readonly Catch?: readonly Rule[];
 }
 
 /** A state of a definition, however deep it stands. */
@@ -72,20 +71,11 @@ describe("alarms and workflows", () => {
     expect(JSON.parse(body?.["Fn::Sub"] ?? "")).toHaveProperty("widgets");
   });
 
-  test("a workflow repeats what is retryable, and waits for what passes by its error's trait", async () => {
-    const familyOf = (rules: readonly Rule[] = []) =>
-      rules
-        .flatMap(({ ErrorEquals }) => ErrorEquals)
-        .filter(isErrorName)
-        .sort();
-    const passing = (kind: RegExp) => errorNames.filter((name) => kind.test(traitsOf(name).passing ?? "")).sort();
-    const refresh = await stateOf("rekeyDevice", "Refresh");
-    expect(familyOf(refresh.Catch)).toEqual(passing(/./));
-    // A device that is online is waited for, but not asked again within minutes.
-    const notes = ["NoteFailedError"];
-    const repeated = errorNames.filter((name) => traitsOf(name).retryable && traitsOf(name).passing !== "device");
-    expect(familyOf(refresh.Retry)).toEqual(repeated.filter((name) => !notes.includes(name)).sort());
-    expect(familyOf((await stateOf("rekeyFleet", "Batch")).Retry)).toEqual(passing(/outage/));
+  test("a batch repeats an outage by its error's trait", async () => {
+    const { Retry = [] } = await stateOf("rekeyFleet", "Batch");
+    const outages = errorNames.filter((name) => traitsOf(name).passing === "outage");
+    const repeated = Retry.flatMap(({ ErrorEquals }) => ErrorEquals);
+    expect(repeated.filter(isErrorName).sort()).toEqual(outages.sort());
   });
 
   test("a workflow retries and catches only errors that exist", async () => {

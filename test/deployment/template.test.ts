@@ -171,7 +171,7 @@ describe("the roles", () => {
   const session = [...common, "ReadApplicationSecret", "ShareSession"];
   const fleet = ["ReadFleet", "WriteRuns", "ListFleet"];
   const expected: Record<string, string[]> = {
-    authenticate: session,
+    ...{ authenticate: session, decideNextStep: common },
     refreshDeviceKey: session,
     statusCheck: session,
     ticketWebhook: [...session, "ReadWebhooksSecret", "StartRekeyDevice"],

@@ -25,11 +25,11 @@ beforeEach(() => {
 const history = () => local.simulator.devices.get(deviceId)?.history ?? [];
 const run = async (input: object = {}) =>
   local.over(await local.start("rekeyDevice", { deviceId, nodeId: nodeId(), ...input }));
-const notes = () =>
+const told = () =>
   local.system.lambda.lines
     .filter(({ functionName, line }) => functionName === "writeTicketNote" && line.startsWith("{"))
-    .map(({ line }) => JSON.parse(line) as Record<string, Record<string, unknown>>)
-    .filter(({ request }) => request?.["deviceId"] === deviceId);
+    .map(({ line }) => JSON.parse(line) as Record<string, Record<string, unknown>>);
+const notes = () => told().filter(({ request }) => request?.["deviceId"] === deviceId);
 
 describe("a device", () => {
   test("that is offline is re-keyed, once, and the answer says until when its code is valid", async () => {
@@ -139,20 +139,49 @@ test("a ticket that is only told why nothing is tried costs no call, and the exe
   const failure = { Error: "InvalidInputError", Cause: '{"errorMessage":"nodeId is missing"}' };
   const { status, error, cause } = await run({ ticket, failure });
   expect([status, error]).toEqual(["FAILED", "InvalidInputError"]);
-  expect(cause).toContain(traitsOf("InvalidInputError").advice);
-  expect(notes()).toMatchObject([{ outcome: { ok: false, error: "InvalidInputError", cause: failure.Cause } }]);
+  expect(cause).toBe(`nodeId is missing. What helps: ${traitsOf("InvalidInputError").advice}`);
+  expect(notes()).toMatchObject([{ outcome: { ok: false, error: "InvalidInputError", detail: "nodeId is missing" } }]);
   expect([local.simulator.counters.total, history()]).toEqual([before, []]);
 });
 
 describe("an input", () => {
   test.each([
-    ["a misspelt field", { nodeID: "urn:imei:1" }],
-    ["a code flag that is no flag", { includeCode: null }],
-    ["a limit that is no number", { limitSeconds: "long" }],
-  ])("with %s is refused before any call", async (_, wrong) => {
+    ["a misspelt field", { nodeID: "urn:imei:1" }, "nodeID is unknown"],
+    ["a code flag that is no flag", { includeCode: null }, "includeCode must be a boolean"],
+    ["a limit that is no number", { limitSeconds: "long" }, "limitSeconds must be a number"],
+    ["half a second", { limitSeconds: 1.5 }, "limitSeconds must be a whole number"],
+    ["a limit below none", { limitSeconds: -1 }, "limitSeconds must be at least 0"],
+    ["a limit beyond what a history bears", { limitSeconds: 1_209_601 }, "limitSeconds must be at most 1209600"],
+    [
+      "a nodeId with a line end",
+      { nodeId: "urn:imei:1\n" },
+      "nodeId must have no control, format or replacement characters",
+    ],
+    ["a code of the nodeId without one", { nodeId: null, code: "nodeId" }, "nodeId is missing"],
+    ["a code of something else", { code: "label" }, "code is not valid"],
+    ["two faults", { deviceId: "../d", timeout: -1 }, "; timeout must be at least 0"],
+  ])("with %s is refused before any call, and its ticket is told which field", async (_, wrong, words) => {
     const before = local.simulator.counters.total;
-    expect(await run(wrong)).toMatchObject({ status: "FAILED", error: "InvalidInputError" });
+    const { status, error, cause } = await run({ ...wrong, ticket: { ...ticket, ticketId: deviceId } });
+    expect([status, error]).toEqual(["FAILED", "InvalidInputError"]);
+    expect(cause).toContain(words);
+    expect(told().at(-1)?.["outcome"]).toMatchObject({ detail: expect.stringContaining(words) as string });
     expect(local.simulator.counters.total).toBe(before);
+  });
+
+  test.each([
+    ["no object", "a text"],
+    ["nothing", {}],
+  ])("that is %s is refused in our words", async (_, input) => {
+    const { error, cause } = await local.over(await local.start("rekeyDevice", input));
+    expect(error).toBe("InvalidInputError");
+    expect(cause).toContain(traitsOf("InvalidInputError").advice);
+  });
+
+  test("whose code is the nodeId arms that code, and the note can say so", async () => {
+    expect(await run({ code: "nodeId", ticket })).toMatchObject({ status: "SUCCEEDED" });
+    expect(history().map(({ verifyCode }) => verifyCode)).toEqual([nodeId()]);
+    expect(notes()[0]).toMatchObject({ request: { code: "nodeId" } });
   });
 });
 

@@ -24,7 +24,7 @@ export interface WorkflowSystem {
   readonly objects: LocalObjectStore;
   readonly client: SFNClient;
   /** Starts `rekey-local-<workflow>`. @returns the execution's ARN */
-  start(workflow: string, input: object, name?: string): Promise<string>;
+  start(workflow: string, input: unknown, name?: string): Promise<string>;
   /** Waits until an execution is over. */
   over(executionArn: string): Promise<DescribeExecutionCommandOutput>;
   /** Text of an object in the bucket of fleet runs. */

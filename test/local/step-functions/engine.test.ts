@@ -1,71 +1,8 @@
-import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { type HistoryEvent, runDefinition } from "../../../local/step-functions/engine.ts";
-import { definitionsIn } from "../../../local/step-functions/part.ts";
-import { errorNames, isErrorName, traitsOf } from "../../../shared/errors.ts";
-
-// It has no types.
-const validate = createRequire(import.meta.url)("asl-validator") as (definition: object) => {
-  isValid: boolean;
-  errorsText(separator: string): string;
-};
-const folder = fileURLToPath(new URL("../../../functions", import.meta.url));
-const definitions = await definitionsIn(folder);
 
 type Json = Record<string, unknown>;
 const asJson = (value: unknown): Json => (typeof value === "object" && value !== null ? (value as Json) : {});
-
-/** Every state of a definition by its name, those inside Maps too. */
-function statesOf(machine: Json): [string, Json][] {
-  return Object.entries(asJson(machine["States"])).flatMap(([name, state]) => [
-    [name, asJson(state)] as [string, Json],
-    ...statesOf(asJson(asJson(state)["ItemProcessor"])),
-  ]);
-}
-
-const listsOf = (state: Json, list: "Retry" | "Catch") =>
-  (Array.isArray(state[list]) ? state[list] : []).map((one) => asJson(one)["ErrorEquals"] as string[]);
-
-describe.each(Object.entries(definitions))("%s", (_, definition) => {
-  test("is valid", () => {
-    const { isValid, errorsText } = validate(structuredClone(definition));
-    expect(errorsText("\n")).toBe("");
-    expect(isValid).toBe(true);
-  });
-
-  test("decides by errors that exist", () => {
-    const named = statesOf(definition).flatMap(([, state]) => [
-      ...[...listsOf(state, "Retry"), ...listsOf(state, "Catch")].flat(),
-      ...(JSON.stringify(state).match(/(?<="StringEquals":")[A-Za-z]+(?=")/g) ?? []),
-    ]);
-    expect(named.filter(isErrorName).length).toBeGreaterThan(3);
-    const foreign = /^(States|Lambda|Runtime|Sandbox)\.[A-Za-z]+$/;
-    expect(named.filter((name) => !isErrorName(name) && !foreign.test(name))).toEqual([]);
-  });
-
-  test("repeats only what the family calls retryable", () => {
-    const repeated = statesOf(definition).flatMap(([, state]) => listsOf(state, "Retry").flat());
-    expect(repeated.filter((name) => isErrorName(name) && !traitsOf(name).retryable)).toEqual([]);
-  });
-
-  test("uses what the interpreter knows: JSONPath, and no time of its own", async () => {
-    const text = JSON.stringify(definition);
-    expect(text).not.toMatch(/JSONata|"Assign"|"Output"|\$\$\.State\.|\$\$\.Execution\.Input/);
-  });
-});
-
-test("rekeyDevice has an answer to every error that refreshDeviceKey can throw, with the family's own advice", async () => {
-  const edge = /^(RouteNotFound|MethodNotAllowed|PayloadTooLarge|UnsupportedMediaType|Signature|NoteFailed)Error$/;
-  const states = Object.fromEntries(statesOf(definitions["rekey-local-rekeyDevice"] ?? {}));
-  const choices = (states["Advise"]?.["Choices"] ?? []) as Json[];
-  const advised = choices.map((choice) => String(choice["StringEquals"]));
-  expect(advised.sort()).toEqual(errorNames.filter((name) => !edge.test(name)).sort());
-  for (const choice of choices) {
-    const name = String(choice["StringEquals"]);
-    if (isErrorName(name)) expect(states[String(choice["Next"])]?.["Result"]).toBe(traitsOf(name).advice);
-  }
-});
 
 describe("the interpreter", () => {
   const run = async (states: Json, input: unknown, timeScale = 0.01, objects: Json = {}) => {
