@@ -1,4 +1,5 @@
 import { type ErrorName, isErrorName, traitsOf } from "../../shared/errors.ts";
+import { slotVersion } from "../../shared/platform/lease.ts";
 import { parseSession } from "../../shared/platform/session-document.ts";
 import type { PartContext } from "../local-system.ts";
 import type { PlatformSimulator } from "../platform-simulator/simulator.ts";
@@ -67,9 +68,9 @@ function sessionOf({ simulator, system: { lambda, secrets, secretIds } }: Watche
   const { login, refreshToken } = simulator.counters.requests;
   const logins = `${login}, and ${refreshToken} renewals by refresh token`;
   const versions = [...secrets.store.find(secretIds.sessionSecret).versions.values()];
-  const text = versions.find(({ labels }) => labels.has("AWSCURRENT"))?.content.text;
-  const { accessToken, expiresAtMs, turn } = parseSession("", text ?? "").document ?? {};
-  if (accessToken === undefined || expiresAtMs === undefined) {
+  const current = versions.find(({ labels }) => labels.has("AWSCURRENT"));
+  const { token, ledger } = parseSession(current?.id ?? "", current?.content.text ?? "", Date.now());
+  if (token === undefined) {
     return { holder: "nobody: no login was needed yet", until: "", lease: "free", logins };
   }
   const writes = secrets.counters.log.filter(
@@ -79,12 +80,12 @@ function sessionOf({ simulator, system: { lambda, secrets, secretIds } }: Watche
   const key = writes.at(-1)?.accessKeyId ?? "";
   const by = lambda.functionNames.find((name) => key.endsWith(name.toUpperCase())) ?? "somebody";
   const leased = versions.find(({ labels }) => labels.has("REKEY_LEASE"))?.id;
-  const free = leased === undefined || leased.startsWith(`rekey-lease-slot-${turn}-`);
+  const free = leased === undefined || leased === slotVersion(ledger?.turn ?? 0);
   return {
-    holder: simulator.honours(accessToken)
+    holder: simulator.honours(token.accessToken)
       ? `all functions; ${by} logged in last`
       : "another system: the platform takes its token only; the next call here renews ours",
-    until: iso(expiresAtMs),
+    until: iso(token.expiresAtMs),
     lease: free ? "free" : "taken: somebody renews",
     logins,
   };

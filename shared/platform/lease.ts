@@ -1,110 +1,100 @@
-import type { Clock, Deadline } from "../runtime/clock.ts";
-import type { Secrets } from "../runtime/secrets.ts";
+import type { Deadline } from "../runtime/clock.ts";
+import type { LabelMove, Secrets } from "../runtime/secrets.ts";
 
 /**
  * The right to log in, one holder at a time, kept in the session secret's own version labels.
  *
- * Three versions of fixed content serve as slots, and the label `REKEY_LEASE` rests on one of them. The session
- * document names the slot on which it rests while nobody renews (`turn`); to take the lease is to move the label from
- * there to the next slot, which Secrets Manager does for one caller only, since it refuses to take a label from a
- * version that does not hold it. The holder's publication names its slot as the new `turn`, so nothing is to be given
- * back. A holder that died is recognized by a label that rests elsewhere for a whole term, and relieved by moving the
- * label on to the third slot. None of this writes a version, so none of it uses up the store's quota.
+ * Five versions of fixed content serve as slots, and the label `REKEY_LEASE` rests on one of them. The session names
+ * the slot on which it rests while nobody renews (`turn`); to take the lease is to move the label from there to another
+ * slot, which the store does for one caller only, since it refuses to take a label from a version that does not hold
+ * it. The holder's publication names its slot as the new `turn`, so nothing is to be given back. A holder that died is
+ * recognized by a label that rests elsewhere for a whole term, and relieved by moving the label on. None of this writes
+ * a version, so none of it uses up the store's quota. No slot is ever the current version: some stores take all labels
+ * from a version that was.
  */
 export interface Lease {
+  look(deadline: Deadline): Promise<Label>;
   /**
-   * One attempt.
+   * Makes the slots, finds out what the store refuses, and has the label be born; whoever comes later changes nothing.
    *
-   * @returns the slot held now, or undefined while another holds the lease
-   * @throws SecretsUnavailableError, ConfigurationError
+   * @param birth sets apart the births of one label that was lost; the slots' own is empty
+   * @returns `limited` where the secret takes no further versions
    */
-  tryTake(turn: number, deadline: Deadline): Promise<number | undefined>;
-  /** Whether the label still rests on this slot. */
-  holds(slot: number, deadline: Deadline): Promise<boolean>;
+  lay(birth: string, deadline: Deadline): Promise<"laid" | "limited">;
+  /** Moves the label from a version that holds it to a slot, if nobody was there first. */
+  take(from: string, to: number, deadline: Deadline): Promise<"taken" | "refused" | "unlaid">;
   /** Gives the lease back unused; a failure is left to the term. */
   release(slot: number, turn: number, deadline: Deadline): Promise<void>;
-  /** The slot on which the label rests; undefined when it rests on none. */
-  position(deadline: Deadline): Promise<number | undefined>;
+}
+
+/** Where the label is, and what the store is like. */
+export interface Label {
+  /** Version that it rests on; undefined where it rests on none. */
+  readonly at: string | undefined;
+  /** The store refuses what a lease needs refused: of those who move the label at once, one has moved it. */
+  readonly guarded: boolean;
 }
 
 const label = "REKEY_LEASE";
-const slots = [
-  "rekey-lease-slot-0-of-the-session",
-  "rekey-lease-slot-1-of-the-session",
-  "rekey-lease-slot-2-of-the-session",
-];
+// Rests anywhere in a store that does not refuse what it should; of the other one it matters only that it can be moved.
+const unguarded = "REKEY_UNGUARDED";
+const trial = "REKEY_TRIAL";
+const slotLabel = (slot: number) => `REKEY_SLOT_${slot}`;
+
+/** Version ids of the slots. */
+export const slots = [0, 1, 2, 3, 4].map((slot) => `rekey-session-lease-slot-${slot}-of-five`);
 
 /** How long a holder may keep the others waiting, in milliseconds; it begins no login after three quarters of it. */
 export const leaseTermMs = 8_000;
 
-// UpdateSecretVersionStage and DescribeSecret bear 50 calls a second from everybody together.
-const lookIntervalMs = 800;
+/** The version id of a slot. */
+export function slotVersion(slot: number): string {
+  return slots[slot] ?? "";
+}
 
-/** A lease on the session secret as one waiting caller sees it; made anew for every renewal. */
-export function createLease(secrets: Secrets, secretId: string, clock: Clock): Lease {
-  let tried = false;
-  let lookedAtMs = Number.NEGATIVE_INFINITY;
-  let seen: { readonly position: number; readonly turn: number; readonly sinceMs: number } | undefined;
+/** The lease in a session secret. */
+export function createLease(secrets: Secrets, secretId: string): Lease {
+  const move = (change: LabelMove, deadline: Deadline) => secrets.moveLabel(secretId, change, deadline);
 
-  const slotVersion = (slot: number) => slots[slot % 3] ?? "";
-  const move = (from: number, to: number, deadline: Deadline) =>
-    secrets.moveLabel(secretId, { label, from: slotVersion(from), to: slotVersion(to) }, deadline);
-
-  async function position(deadline: Deadline): Promise<number | undefined> {
-    const version = await secrets.holderOf(secretId, label, deadline);
-    const slot = version === undefined ? -1 : slots.indexOf(version);
-    return slot === -1 ? undefined : slot;
+  async function put(version: string, text: string, labels: string[], deadline: Deadline): Promise<boolean> {
+    return (await secrets.write(secretId, { token: version, text, labels }, deadline)) !== "limited";
   }
 
-  /** Puts the slots there, and the label on the slot that means "free"; whoever comes later changes nothing. */
-  async function lay(turn: number, deadline: Deadline): Promise<void> {
-    for (const [slot, token] of slots.entries()) {
-      await secrets.write(secretId, { token, text: `slot ${slot}`, labels: [`REKEY_SLOT_${slot}`] }, deadline);
-    }
-    // Without a source this succeeds only while the label rests nowhere, or where it shall.
-    await secrets.moveLabel(secretId, { label, to: slotVersion(turn) }, deadline);
-  }
-
-  async function take(turn: number, deadline: Deadline): Promise<number | undefined> {
-    const next = (turn + 1) % 3;
-    let outcome = await move(turn, next, deadline);
-    if (outcome === "unknownVersion") {
-      await lay(turn, deadline);
-      outcome = await move(turn, next, deadline);
-    }
-    return outcome === "moved" ? next : undefined;
-  }
-
-  /** Looks where the label rests, and moves it if it rests on "free" or on one slot for too long. */
-  async function look(turn: number, deadline: Deadline): Promise<number | undefined> {
-    const at = await position(deadline);
-    if (at === undefined) {
-      await lay(turn, deadline);
-      return take(turn, deadline);
-    }
-    if (at === turn) return take(turn, deadline);
-    if (seen?.position !== at || seen.turn !== turn) seen = { position: at, turn, sinceMs: lookedAtMs };
-    if (lookedAtMs - seen.sinceMs < leaseTermMs) return undefined;
-    // The other of the two slots that are not "free": whoever saw the same as we did comes too late.
-    const other = 3 - turn - at;
-    seen = undefined;
-    return (await move(at, other, deadline)) === "moved" ? other : undefined;
+  /** Whether the store refuses a move whose source does not hold the label, wherever the label is. */
+  async function isGuarded(deadline: Deadline): Promise<boolean> {
+    const from = slotVersion(2);
+    const onTarget = await move({ label: trial, from, to: slotVersion(1) }, deadline);
+    const elsewhere = await move({ label: trial, from, to: slotVersion(3) }, deadline);
+    return onTarget === "refused" && elsewhere === "refused";
   }
 
   return {
-    async tryTake(turn, deadline) {
-      if (!tried) {
-        tried = true;
-        return take(turn, deadline);
+    async look(deadline) {
+      const labelsOf = await secrets.labels(secretId, deadline);
+      const holder = (name: string) => [...labelsOf].find(([, labels]) => labels.includes(name))?.[0];
+      return {
+        at: holder(label),
+        guarded: holder(unguarded) === undefined,
+      };
+    },
+    async lay(birth, deadline) {
+      if (birth !== "") return (await put(birth, "lease", [label], deadline)) ? "laid" : "limited";
+      for (const [slot, version] of [...slots.entries()].slice(1)) {
+        const labels = slot === 1 ? [slotLabel(slot), trial] : [slotLabel(slot)];
+        if (!(await put(version, `slot ${slot}`, labels, deadline))) return "limited";
       }
-      if (clock.elapsed() - lookedAtMs < lookIntervalMs) return undefined;
-      lookedAtMs = clock.elapsed();
-      return look(turn, deadline);
+      if (!(await isGuarded(deadline))) await move({ label: unguarded, to: slotVersion(4) }, deadline);
+      // The last of all, so that whoever sees the label knows that the store was tried. No move that names no source
+      // would do: some stores then add the label to a second version.
+      return (await put(slotVersion(0), "slot 0", [slotLabel(0), label], deadline)) ? "laid" : "limited";
     },
-    holds: async (slot, deadline) => (await position(deadline)) === slot,
+    async take(from, to, deadline) {
+      const outcome = await move({ label, from, to: slotVersion(to) }, deadline);
+      if (outcome === "unknownVersion") return "unlaid";
+      return outcome === "moved" ? "taken" : "refused";
+    },
     async release(slot, turn, deadline) {
-      await move(slot, turn, deadline).catch(() => undefined);
+      await move({ label, from: slotVersion(slot), to: slotVersion(turn) }, deadline).catch(() => undefined);
     },
-    position,
   };
 }

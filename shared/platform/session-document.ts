@@ -1,31 +1,32 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { jsonOf } from "../json.ts";
+import { tokenReply } from "./wire.ts";
 
 // As far as a date reaches; anything beyond was not written by us.
 const time = z.number().check(z.minimum(0), z.maximum(8_640_000_000_000_000));
 
-/** What the session secret holds. */
-export const sessionDocument = z.object({
-  /** Lease slot on which the lease label rests while nobody renews. */
-  turn: z.int().check(z.minimum(0), z.maximum(2)),
-  /** Absent until the first login. */
-  accessToken: z.optional(z.string().check(z.minLength(1), z.regex(/^[\x21-\x7e]+$/))),
-  refreshToken: z.optional(z.string()),
-  issuedAtMs: z.optional(time),
-  expiresAtMs: z.optional(time),
-  /** Until when the allowance for early renewals is booked, as a generic cell rate algorithm counts. */
-  bookedUntilMs: z.optional(time),
+const login = z.object({ ...tokenReply.shape, issuedAtMs: time, expiresAtMs: time });
+
+const ledger = z.object({
+  /** Version that this one follows; empty for the first one of an empty secret. */
+  follows: z.string().check(z.maxLength(64)),
+  /** Sets apart the versions that follow one and the same; absent for the first of them. */
+  nonce: z.optional(z.string().check(z.maxLength(64))),
+  /** Slot on which the lease's label rests while nobody renews. */
+  turn: z.int().check(z.minimum(0), z.maximum(4)),
+  /** Whether the store was seen to refuse what a lease needs refused; absent before anybody looked. */
+  guarded: z.optional(z.boolean()),
+  /** Begin of the conflict that the last renewal belonged to; absent when it belonged to none. */
+  conflictSinceMs: z.optional(time),
+  /** Until when renewals of refused tokens have booked their allowance. */
+  refusedUntilMs: z.optional(time),
+  /** Until when renewals on request have booked theirs. */
+  requestedUntilMs: z.optional(time),
 });
 
-/** The session as it stands in the store; `document` is undefined when nothing usable stands there. */
-export interface StoredSession {
-  /** Empty where the secret has no value yet. */
-  readonly versionId: string;
-  readonly document: SessionDocument | undefined;
-}
-
-export type SessionDocument = z.infer<typeof sessionDocument>;
+/** What those who renew tell each other; believed only in a document that one of them wrote. */
+export type Ledger = z.infer<typeof ledger>;
 
 /** A token that somebody may use, and until when. */
 export interface Token {
@@ -34,54 +35,71 @@ export interface Token {
   readonly expiresAtMs: number;
 }
 
-/** Reads a stored session; a text that is not one is a session without document, never an error. */
-export function parseSession(versionId: string, text: string): StoredSession {
-  const parsed = sessionDocument.safeParse(jsonOf(text));
-  return { versionId, document: parsed.success ? parsed.data : undefined };
+/** A session: what stands in the store, or what a sandbox has for itself in its place. */
+export interface StoredSession {
+  /** Version of the secret; empty where it has no value yet. */
+  readonly versionId: string;
+  /** Absent before the first login, and where what stands there cannot be one. */
+  readonly token: Token | undefined;
+  readonly refreshToken: string | undefined;
+  /** Absent in what none of us wrote. */
+  readonly ledger: Ledger | undefined;
 }
 
-/** The token of a session, if it has one that ends later than `notBeforeMs`. */
-export function tokenOf(session: StoredSession, notBeforeMs: number): Token | undefined {
-  const { accessToken, expiresAtMs, issuedAtMs } = session.document ?? {};
-  if (accessToken === undefined || expiresAtMs === undefined || expiresAtMs <= notBeforeMs) return undefined;
-  return { accessToken, expiresAtMs, issuedAtMs: issuedAtMs ?? 0 };
-}
+/** The session of a secret without a value. */
+export const emptySession: StoredSession = {
+  versionId: "",
+  token: undefined,
+  refreshToken: undefined,
+  ledger: undefined,
+};
 
-/** A request token bound to the version it follows: of all who write after that version, one succeeds. */
-export function requestToken(purpose: "begin" | "publish", versionId: string): string {
-  return createHash("sha256").update(`rekey ${purpose} ${versionId}`).digest("hex");
-}
-
-/** A request token that nobody else has. */
-export function freshRequestToken(): string {
-  return randomUUID();
-}
-
-// Secrets Manager takes one write in ten minutes, sustained, and keeps a version for a day at least; about a hundred
-// versions a day are what it bears. Renewals at a token's end write 24 of them; this leaves 58 for all others.
-const renewalIntervalMs = 30 * 60_000;
-const renewalBurst = 10;
+// AWS refuses what was signed by a clock that is further off.
+const clockErrorMs = 300_000;
 
 /**
- * Books one early renewal: ten at once, and one more each half hour.
+ * Reads what stands in the session secret, whoever wrote it; never an error.
  *
- * @param bookedUntilMs until when former renewals have booked the allowance
- * @returns until when it is booked now, or after how many seconds a renewal will be possible again
+ * A token is taken as a login could have brought it, and no other: its length and characters, the time it lasts, and
+ * by a stranger's document none of the future. The ledger is believed only under the version id that its writer had to
+ * give it: what somebody put there by hand can be a token to try, but says nothing of who renews or may renew.
+ *
+ * @param nowMs by this sandbox's clock
  */
-export function bookRenewal(
-  bookedUntilMs: number,
-  nowMs: number,
-): { readonly bookedUntilMs: number } | { readonly retryAfterSeconds: number } {
-  // A clock that was far ahead when it booked must not block renewals for longer than the whole allowance.
-  const booked = Math.min(Math.max(bookedUntilMs, nowMs), nowMs + renewalBurst * renewalIntervalMs);
-  const tooEarlyMs = booked - nowMs - (renewalBurst - 1) * renewalIntervalMs;
-  if (tooEarlyMs > 0) return { retryAfterSeconds: Math.ceil(tooEarlyMs / 1000) };
-  return { bookedUntilMs: booked + renewalIntervalMs };
+export function parseSession(versionId: string, text: string, nowMs: number): StoredSession {
+  const content = jsonOf(text);
+  const told = ledger.safeParse(content);
+  const ours = told.success && requestToken(told.data) === versionId ? told.data : undefined;
+  const login = loginOf(content);
+  const isSound = login !== undefined && (ours !== undefined || login.token.issuedAtMs <= nowMs + clockErrorMs);
+  return {
+    versionId,
+    token: isSound ? login.token : undefined,
+    refreshToken: isSound ? login.refreshToken : undefined,
+    ledger: ours,
+  };
 }
 
-/** Whether a renewal is what every token needs at its end, and so need not be booked. */
-export function isRegularRenewal(session: StoredSession, nowMs: number): boolean {
-  const { issuedAtMs, expiresAtMs } = session.document ?? {};
-  if (issuedAtMs === undefined || expiresAtMs === undefined) return true;
-  return nowMs - issuedAtMs >= renewalIntervalMs;
+function loginOf(content: unknown): (Pick<StoredSession, "token" | "refreshToken"> & { token: Token }) | undefined {
+  if (typeof content !== "object" || content === null) return undefined;
+  const times = z.object({ issuedAtMs: time, expiresAtMs: time }).safeParse(content);
+  if (!times.success) return undefined;
+  const expiresIn = Math.ceil((times.data.expiresAtMs - times.data.issuedAtMs) / 1000);
+  const parsed = login.safeParse({ ...content, expiresIn });
+  if (!parsed.success) return undefined;
+  const { accessToken, refreshToken, issuedAtMs, expiresAtMs } = parsed.data;
+  return { token: { accessToken, issuedAtMs, expiresAtMs }, refreshToken: refreshToken ?? undefined };
+}
+
+/** The text of a session; {@link parseSession} brings it back under the version id {@link requestToken}. */
+export function sessionText({ token, refreshToken, ledger }: Omit<StoredSession, "versionId">): string {
+  return JSON.stringify({ ...ledger, ...token, refreshToken });
+}
+
+/**
+ * The request token of the version that holds a ledger, and so its version id (32 to 64 characters): of all who write
+ * after one version, one succeeds.
+ */
+export function requestToken({ follows, nonce = "" }: Pick<Ledger, "follows" | "nonce">): string {
+  return createHash("sha256").update(`rekey session ${follows} ${nonce}`).digest("hex");
 }

@@ -10,7 +10,15 @@ export const metricsNamespace = "Rekey";
  * `LeaseWaits` times a sandbox waited for another one's renewal; `Throttles` answers 1010009;
  * `NotesFailed` notes that could not be written to a ticket.
  */
-export const counterNames = ["PlatformCalls", "Logins", "LeaseWaits", "Throttles", "NotesFailed"] as const;
+export const counterNames = [
+  "PlatformCalls",
+  "Logins",
+  "LeaseWaits",
+  "LeaseUnguarded",
+  "TokensRefused",
+  "Throttles",
+  "NotesFailed",
+] as const;
 
 /** The name of a counter. */
 export type CounterName = (typeof counterNames)[number];

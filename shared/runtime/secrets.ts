@@ -30,8 +30,8 @@ export interface Secrets {
   write(id: string, version: NewVersion, deadline: Deadline): Promise<WriteOutcome>;
   /** Moves a label from one version to another, if `from` still holds it. */
   moveLabel(id: string, move: LabelMove, deadline: Deadline): Promise<"moved" | "refused" | "unknownVersion">;
-  /** The version that holds a label, or undefined. */
-  holderOf(id: string, label: string, deadline: Deadline): Promise<string | undefined>;
+  /** The labels of every version that has any, by its id; none where the secret does not exist. */
+  labels(id: string, deadline: Deadline): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
 interface NewVersion {
@@ -41,7 +41,8 @@ interface NewVersion {
   readonly labels?: string[];
 }
 
-interface LabelMove {
+/** A label's way from one version to another. */
+export interface LabelMove {
   readonly label: string;
   readonly from?: string;
   readonly to: string;
@@ -90,13 +91,12 @@ export function createSecrets(client: SecretsManagerClient = new SecretsManagerC
         throw asRekeyError(error);
       }
     },
-    async holderOf(id, label, deadline) {
+    async labels(id, deadline) {
       try {
         const reply = await client.send(new DescribeSecretCommand({ SecretId: id }), within(deadline));
-        const versions = Object.entries(reply.VersionIdsToStages ?? {});
-        return versions.find(([, stages]) => stages.includes(label))?.[0];
+        return new Map(Object.entries(reply.VersionIdsToStages ?? {}));
       } catch (error) {
-        if (errorName(error) === "ResourceNotFoundException") return undefined;
+        if (errorName(error) === "ResourceNotFoundException") return new Map();
         throw asRekeyError(error);
       }
     },

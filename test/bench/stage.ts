@@ -93,5 +93,5 @@ async function session(simulator: PlatformSimulator): Promise<object> {
   });
   const { accessToken, refreshToken } = JSON.parse(text) as Record<string, string>;
   const issuedAtMs = Date.now();
-  return { turn: 0, accessToken, refreshToken, issuedAtMs, expiresAtMs: issuedAtMs + 3_600_000 };
+  return { accessToken, refreshToken, issuedAtMs, expiresAtMs: issuedAtMs + 3_600_000 };
 }

@@ -41,7 +41,7 @@ async function startWay(port: number) {
 /** Lets a session exist already, so that the first request on the connection is the change itself. */
 function storeToken(rekey: Rekey): void {
   const nowMs = Date.now();
-  const text = JSON.stringify({ turn: 0, accessToken: "t", issuedAtMs: nowMs, expiresAtMs: nowMs + 3_600_000 });
+  const text = JSON.stringify({ accessToken: "t", issuedAtMs: nowMs, expiresAtMs: nowMs + 3_600_000 });
   rekey.secrets.store.put(rekey.secretIds.sessionSecret, { text }, crypto.randomUUID());
 }
 

@@ -80,9 +80,6 @@ async function endToken({ secrets, secretIds, lambda }: Rekey): Promise<void> {
 /** An ended session, without what it booked: the next request has to log in, however often that happened before. */
 function forgetToken({ secrets, secretIds, simulator }: Rekey): void {
   secrets.store.advance(dayMs);
-  const versions = [...secrets.store.find(secretIds.sessionSecret).versions.values()];
-  const lease = versions.find(({ labels }) => labels.has("REKEY_LEASE"))?.id ?? "";
-  const turn = Number(/slot-(\d)/.exec(lease)?.[1] ?? 0);
-  secrets.store.put(secretIds.sessionSecret, { text: JSON.stringify({ turn }) }, randomUUID());
+  secrets.store.put(secretIds.sessionSecret, { text: "{}" }, randomUUID());
   simulator.killToken();
 }

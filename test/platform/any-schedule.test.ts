@@ -164,7 +164,7 @@ test("in any order of calls one login serves all, and another follows only where
       expect(outcome.ends.map(({ end }) => end)).toEqual(events.map(() => "ok"));
       const asked = events.filter(({ kind }) => kind === "renew").length;
       expect(outcome.world.logins.count).toBeLessThanOrEqual(1 + asked);
-      expect(outcome.world.store.versions(secretId)).toBeLessThanOrEqual(outcome.world.logins.count + 4);
+      expect(outcome.world.store.versions(secretId)).toBeLessThanOrEqual(outcome.world.logins.count + 6);
       expect(overlaps(outcome.sandboxes)).toBe(0);
     }),
     runs,

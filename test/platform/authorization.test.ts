@@ -23,7 +23,7 @@ function open(ends: (RekeyError | TypeError | undefined)[], leftMs = 15_000) {
   vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => time.timeout(milliseconds));
   const clock = time.clock();
   const session = (accessToken: string) =>
-    JSON.stringify({ turn: 0, accessToken, issuedAtMs: clock.now(), expiresAtMs: clock.now() + 3_600_000 });
+    JSON.stringify({ accessToken, issuedAtMs: clock.now(), expiresAtMs: clock.now() + 3_600_000 });
   const store = new SimulatedStore(time, { application: application("first"), session: session("token-0") });
   const platform = createPlatform({
     secrets: createSecrets(store.client()),

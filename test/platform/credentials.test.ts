@@ -145,7 +145,7 @@ describe("the store", () => {
         if (next instanceof Error) throw next;
         return next;
       },
-      ...{ write: notCalled, moveLabel: notCalled, holderOf: notCalled },
+      ...{ write: notCalled, moveLabel: notCalled, labels: notCalled },
     };
     return { hands, store: createCredentialStore(secrets, "id", clock), reads: () => reads };
   }

@@ -21,17 +21,23 @@ describe("a publication", () => {
     ]);
   });
 
-  test("of a holder that was relieved is none, and it has not renewed", async () => {
+  test("of a holder that was relieved is none: it tries its own token first, then takes over its successor's", async () => {
     await world.open().token(within(5_000));
     const old = { accessToken: "token-1", issuedAtMs: 0, expiresAtMs: 0 };
     const slow: LogIn = async () => {
       await world.time.sleep(20_000);
       return { accessToken: "late", expiresIn: 3600 };
     };
-    const late = world.open({ logIn: slow }).replace(old, within(60_000));
+    const holder = world.open({ logIn: slow });
+    const late = holder.replace(old, within(60_000));
     await world.time.sleep(500);
     await world.open().replace(old, within(15_000));
-    expect(await late).toMatchObject({ renewed: false, token: { accessToken: "token-2" } });
+    const own = await late;
+    expect(own).toMatchObject({ renewed: false, token: { accessToken: "late" } });
+    expect(stored().accessToken).toBe("token-2");
+    expect(await holder.replace(own.token, within(5_000))).toMatchObject({
+      ...{ renewed: false, token: { accessToken: "token-2" } },
+    });
   });
 
   test("is told in the log with its reason and end, never with its token", async () => {

@@ -26,19 +26,21 @@ function sleepingLogin() {
 const moves = () => world.store.calls.filter((name) => name === "UpdateSecretVersionStage").length;
 const stored = async () => (await world.open().token(within(5_000))).accessToken;
 describe("a holder that slept through its term", () => {
-  test("publishes nothing when three others have renewed since, so that the label rests on its slot again", async () => {
+  test("publishes nothing when others have renewed since, however often", async () => {
     const first = await world.open().token(within(5_000));
     const login = sleepingLogin();
-    const late = world.open({ logIn: login.logIn }).replace(first, within(60_000));
+    const sleeper = world.open({ logIn: login.logIn });
+    const late = sleeper.replace(first, within(60_000));
     await login.begun;
     let token = first;
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 5; round += 1) {
       const session = world.open();
       token = (await session.replace(token, within(15_000))).token;
     }
     login.wake();
-    expect((await late).token.accessToken).toBe(token.accessToken);
     expect(await stored()).toBe(token.accessToken);
+    // Its own may be the later one all the same; where it is not, it goes on with the stored one.
+    expect((await sleeper.replace((await late).token, within(5_000))).token.accessToken).toBe(token.accessToken);
   });
 
   test("gives no lease back, since it may be another's by now", async () => {
