@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { RekeyError } from "../shared/errors.ts";
-import type { FleetDevice } from "../shared/fleet/devices.ts";
+import type { FleetDevice } from "../shared/fleet/lines.ts";
 import { countByStatus, openRun, type ResultLine, type Run, runName, takenOver, toLines } from "../shared/fleet/run.ts";
 import { defineOperation } from "../shared/http/operation.ts";
 import type { Clock } from "../shared/runtime/clock.ts";

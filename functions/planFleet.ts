@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { appId, timeoutSeconds } from "../shared/device.ts";
 import { RekeyError } from "../shared/errors.ts";
-import { type FleetDevice, readFleetInput } from "../shared/fleet/devices.ts";
+import { readFleetInput } from "../shared/fleet/input.ts";
+import type { FleetFault } from "../shared/fleet/input-lines.ts";
+import type { FleetDevice } from "../shared/fleet/lines.ts";
 import { openRun, type Run, runName, toLines } from "../shared/fleet/run.ts";
 import { parseInput } from "../shared/http/faults.ts";
 import { defineOperation } from "../shared/http/operation.ts";
@@ -62,7 +64,7 @@ const planned = z.object({
     devices: z.int(),
     /** How many faults there are; all of them are in the object `faultsKey`. */
     faults: z.int(),
-    firstFaults: z.array(z.object({ line: z.int(), message: z.string() })),
+    firstFaults: z.array(z.object({ line: z.int(), column: z.optional(z.string()), message: z.string() })),
     faultsKey: z.string(),
     /** Whether a run of this name was begun before and is taken up where it stopped. */
     resumed: z.boolean(),
@@ -117,10 +119,17 @@ async function run(
 }
 
 async function planOf(input: Input & { readonly run: string }, execution: string, { objects, clock }: Dependencies) {
-  const text = await objects.get(input.key);
-  if (text === undefined) throw new RekeyError("InvalidInputError", "There is no object with this key in the bucket");
+  const bytes = await objects.read(input.key);
+  if (bytes === undefined) throw new RekeyError("InvalidInputError", "There is no object with this key in the bucket");
   const opened = openRun(input.run, objects);
-  const { devices, faults } = readFleetInput(text);
+  const devices: FleetDevice[] = [];
+  const faults: FleetFault[] = [];
+  for await (const entries of readFleetInput(bytes)) {
+    for (const entry of entries) {
+      if (entry.kind === "device") devices.push(entry.device);
+      else if (entry.kind === "fault") faults.push(entry.fault);
+    }
+  }
   await objects.put(opened.faultsKey, toLines(faults));
   const checked = {
     ok: faults.length === 0,

@@ -71,6 +71,7 @@ const family = {
     title: "The bucket of fleet runs does not answer",
     status: 503,
     retryable: true,
+    passing: "outage",
     advice: "Nothing is lost: what was done before is kept. Try again in a minute.",
   },
   RenewalLimitedError: {

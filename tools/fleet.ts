@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -6,7 +7,8 @@ import { parseArgs } from "node:util";
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { DescribeExecutionCommand, ListExecutionsCommand, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import { localFleetBucket } from "../local/step-functions/part.ts";
-import { readFleetInput } from "../shared/fleet/devices.ts";
+import { readFleetInput } from "../shared/fleet/input.ts";
+import type { FleetFault } from "../shared/fleet/input-lines.ts";
 import { type ResultLine, runProgress } from "../shared/fleet/run.ts";
 import { createFleetView } from "./fleet-view.ts";
 
@@ -71,13 +73,13 @@ async function main(): Promise<number> {
     throw new Error("Against AWS both --bucket and --workflow are needed");
   }
   const text = await readFile(file, "utf8");
-  const { devices, faults } = readFleetInput(text);
+  const { devices, faults } = await judge(file);
   if (faults.length > 0) {
     for (const { line, message } of faults) console.error(`${file}:${line}: ${message}`);
     console.error(`${faults.length} faults; nothing was sent`);
     return 1;
   }
-  console.log(`${devices.length} devices, no faults`);
+  console.log(`${devices} devices, no faults`);
   if (values["dry-run"]) return 0;
   const run = values.run ?? nameOf(file, text);
   if (run.length > longestRunName) {
@@ -92,6 +94,19 @@ async function main(): Promise<number> {
   if (status === "SUCCEEDED") return 0;
   console.error(`The run ended with ${status}${error === undefined ? "" : `: ${error}: ${cause ?? ""}`}`);
   return 1;
+}
+
+async function judge(file: string) {
+  const faults: FleetFault[] = [];
+  let devices = 0;
+  for await (const entries of readFleetInput(createReadStream(file))) {
+    for (const entry of entries) {
+      if (entry.kind === "device") devices += 1;
+      else if (entry.kind === "fault") faults.push(entry.fault);
+      else console.error(`${file}:${entry.fault.line}: ${entry.fault.message} (a warning)`);
+    }
+  }
+  return { devices, faults };
 }
 
 function nameOf(file: string, text: string): string {

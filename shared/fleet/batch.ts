@@ -1,6 +1,6 @@
 import { RekeyError } from "../errors.ts";
 import { type Clock, isoTime } from "../runtime/clock.ts";
-import type { FleetDevice } from "./devices.ts";
+import type { FleetDevice } from "./lines.ts";
 import type { Pacer } from "./pacer.ts";
 import { countByStatus, type ResultLine, type Run, type RunProgress, takenOver } from "./run.ts";
 

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { RekeyError } from "../errors.ts";
 import type { ObjectStore } from "../runtime/objects.ts";
-import { type FleetDevice, fleetDevice } from "./devices.ts";
+import { type FleetDevice, fleetDevice } from "./lines.ts";
 
 /** Name of a run: it is part of keys, and what the codes are derived from. */
 export const runName = z
