@@ -13,6 +13,7 @@ import { writeNote } from "../shared/webhook/notes.ts";
 import { asSenderSees } from "../shared/webhook/presets.ts";
 import type { Source } from "../shared/webhook/source.ts";
 import { createSources, type Sources } from "../shared/webhook/sources.ts";
+import { startOnce } from "../shared/webhook/start.ts";
 import { mayHoldCode } from "../shared/webhook/ticket-api.ts";
 import { verify } from "../shared/webhook/verify.ts";
 
@@ -77,14 +78,17 @@ const maxBodyBytes = 1024 * 1024;
 async function run(input: Input, invocation: Invocation, dependencies: Dependencies): Promise<Output> {
   const { clock, sources } = dependencies;
   const startedAtMs = clock.elapsed();
-  const source = await sources.get(input.source, invocation.deadline);
-  if (source === undefined) throw new RekeyError("SignatureError", "The signature does not verify");
-  verify(source.scheme, source.secrets, { headers: input.headers, body: input.body, nowMs: clock.now() });
-  const leftMs = source.preset.answerWithinMs - (clock.elapsed() - startedAtMs);
+  const configured = await sources.get(input.source, invocation.deadline);
+  if (configured === undefined) throw new RekeyError("SignatureError", "The signature does not verify");
+  // A stranger learns nothing of a malformed source, as far as strangers can be told.
+  const { scheme, secrets, preset } = configured.gate ?? configured.ready();
+  const proof = verify(scheme, secrets, { headers: input.headers, body: input.body, nowMs: clock.now() });
+  const leftMs = preset.answerWithinMs - (clock.elapsed() - startedAtMs);
   const deadline = deadlineIn(Math.min(invocation.deadline.remaining(), leftMs), clock);
   let operationId: string | undefined;
   try {
-    const reading = await readDelivery(source, input, deadline.remaining());
+    const source = configured.ready();
+    const reading = await readDelivery(source, { ...input, proof }, deadline.remaining());
     if (reading.kind === "ignored") {
       invocation.log.info("Delivery ignored", { source: source.name, reason: reading.reason });
       return { ignored: true };
@@ -97,9 +101,9 @@ async function run(input: Input, invocation: Invocation, dependencies: Dependenc
     throw reading.error;
   } catch (error) {
     if (!(error instanceof RekeyError)) throw error;
-    const seen = asSenderSees(error, source.preset);
+    const seen = asSenderSees(error, preset);
     if (seen.status !== 200) throw seen;
-    invocation.log.info("Delivery refused", { source: source.name, operationId, error: error.name });
+    invocation.log.info("Delivery refused", { source: input.source, operationId, error: error.name });
     return { ...(operationId === undefined ? {} : { operationId }), code: error.name, detail: error.message };
   }
 }
@@ -108,9 +112,9 @@ async function carryOut(order: Order, delivery: Delivery, dependencies: Dependen
   const { source } = delivery;
   const { operationId, device } = order;
   if (source.reply === "ack") {
-    if (await handedOver(order, delivery, dependencies)) return { operationId };
-    await rekeyAndTell(order, delivery, dependencies);
-    return { operationId };
+    const started = await handedOver(order, delivery, dependencies);
+    if (started === undefined) await rekeyAndTell(order, delivery, dependencies);
+    return { operationId: started ?? operationId };
   }
   try {
     const state = await rekey(order, delivery, dependencies);
@@ -130,8 +134,9 @@ async function carryOut(order: Order, delivery: Delivery, dependencies: Dependen
     // What may pass is tried again: by the sender, or by the workflow where there is a ticket that can be told.
     const canWait = error instanceof RekeyError && error.retryable && source.preset.onRefusal.repeatsOn === "none";
     if (!canWait || ticketOf(order, source) === undefined) throw error;
-    if (!(await handedOver(order, delivery, dependencies))) throw error;
-    return { operationId };
+    const started = await handedOver(order, delivery, dependencies);
+    if (started === undefined) throw error;
+    return { operationId: started };
   }
 }
 
@@ -143,43 +148,47 @@ async function refuse({ order, error }: Faulty, delivery: Delivery, dependencies
   if (ticketOf(order, delivery.source) === undefined) return;
   // As Lambda tells a workflow of an error.
   const failure = { Error: error.name, Cause: JSON.stringify({ errorMessage: error.message }) };
-  if (await handedOver(order, delivery, dependencies, failure)) return;
+  if ((await handedOver(order, delivery, dependencies, failure)) !== undefined) return;
   await tell(order, { ok: false, error: error.name, detail: error.message }, delivery, dependencies);
 }
 
 /**
  * @param failure why nothing is to be tried, only told; under a name of its own, so that the operation can still be done
- * @returns false where there is no workflow, or it cannot be started now
+ * @returns the id of the operation; undefined where there is no workflow, or it cannot be started now
  */
 async function handedOver(
   order: Omit<Order, "device"> & Partial<Order>,
   delivery: Delivery,
-  { workflow }: Dependencies,
+  { workflow, clock }: Dependencies,
   failure?: { readonly Error: string; readonly Cause: string },
-): Promise<boolean> {
+): Promise<string | undefined> {
   const { source, log, deadline, requestId } = delivery;
-  if (workflow === undefined) return false;
+  if (workflow === undefined) return undefined;
   const ticketId = ticketOf(order, source);
-  const { operationId, requester } = order;
-  const input = {
+  const { idempotencyKey, requester, tryOf } = order;
+  const inputOf = (operationId: string) => ({
     ...order.device,
+    ...(idempotencyKey === operationId ? {} : { idempotencyKey }),
     ...(source.limitSeconds === undefined ? {} : { limitSeconds: source.limitSeconds }),
-    ...(ticketId === undefined ? {} : { ticket: { source: source.name, ticketId, operationId, requestId, requester } }),
+    ...(ticketId === undefined
+      ? {}
+      : { ticket: { source: source.name, ticketId, operationId, tryOf, requestId, requester } }),
     ...(failure === undefined ? {} : { failure }),
-  };
+  });
   try {
-    await workflow.start(failure === undefined ? operationId : `${operationId}-faulty`, input, deadline);
+    const starting = { workflow, deadline, clock, log };
+    const operationId = await startOnce(order, inputOf, starting, failure === undefined ? "" : "-faulty");
     log.info("Delivery handed to the workflow", { deviceId: order.device?.deviceId });
-    return true;
+    return operationId;
   } catch (error) {
     log.error("Workflow cannot be started", { error: error instanceof Error ? error.name : "unknown" });
-    return false;
+    return undefined;
   }
 }
 
 function rekey(order: Order, { log, deadline, caller }: Delivery, { platform, clock }: Dependencies) {
   const { timeout, ...device } = order.device;
-  const request = { ...device, timeoutSeconds: timeout, idempotencyKey: order.operationId };
+  const request = { ...device, timeoutSeconds: timeout, idempotencyKey: order.idempotencyKey };
   return auditedRefresh(request, { platform, clock, deadline, log, caller });
 }
 
@@ -207,11 +216,19 @@ async function tell(
 ): Promise<void> {
   const ticketId = ticketOf(order, source);
   if (ticketId === undefined || source.ticket === undefined) return;
-  const { operationId, requester, device } = order;
+  const { operationId, tryOf, requester, device } = order;
   const safe = outcome.ok && !mayHoldCode(source.ticket) ? { ...outcome, verifyCode: undefined } : outcome;
-  const told = { deviceId: device?.deviceId, nodeId: device?.nodeId, requester, operationId, requestId, outcome: safe };
+  const told = {
+    deviceId: device?.deviceId,
+    nodeId: device?.nodeId,
+    requester,
+    operationId,
+    tryOf,
+    requestId,
+    outcome: safe,
+  };
   try {
-    await writeNote(source.ticket, { ticketId, operationId, text: noteText(told, clock.now()) }, deadline);
+    await writeNote(source.ticket, { ticketId, operationId, tryOf, text: noteText(told, clock.now()) }, deadline);
   } catch (error) {
     metrics.count("NotesFailed");
     log.error("Note failed", { ticketId, detail: error instanceof Error ? error.message : "unknown" });
@@ -240,10 +257,10 @@ export const ticketWebhook = defineOperation({
   secrets: ["webhooksSecretId", "secretId", "sessionSecretId"],
   readAhead: false,
   dependencies: (sandbox): Dependencies => {
-    const { config, clock, metrics, secrets } = sandbox;
+    const { config, clock, log, metrics, secrets } = sandbox;
     return {
       platform: createPlatform({ ...sandbox, ...config }),
-      sources: createSources(secrets, config.webhooksSecretId, clock),
+      sources: createSources(secrets, config.webhooksSecretId, clock, log),
       workflow: config.workflowArn === "" ? undefined : createWorkflow(config.workflowArn),
       clock,
       metrics,

@@ -24,7 +24,8 @@ export const writeTicketNoteInput = z.object({
   ticket: z.object({
     source: z.string(),
     ticketId: z.string().check(z.refine(isTicketId)),
-    operationId: z.string().check(z.minLength(8)),
+    operationId: z.string().check(z.regex(/^[\w-]{8,80}$/)),
+    tryOf: z.optional(z.string().check(z.regex(/^[0-9a-f]{12}$/))),
     requestId: text,
     requester: text,
   }),
@@ -55,13 +56,14 @@ async function run(
   { deadline, log }: Pick<Invocation, "deadline" | "log">,
   { sources, credentials, clock, metrics }: Dependencies,
 ): Promise<z.infer<typeof writeTicketNoteOutput>> {
-  const api = (await sources.get(ticket.source, deadline))?.ticket;
+  const api = (await sources.get(ticket.source, deadline))?.ready().ticket;
   if (api === undefined) {
     throw new RekeyError("ConfigurationError", "The webhook source has no ticket API", { cause: ticket.source });
   }
-  const { ticketId, operationId } = ticket;
+  const { ticketId, operationId, tryOf } = ticket;
   const told = {
     operationId,
+    tryOf,
     deviceId: request.deviceId ?? undefined,
     nodeId: request.nodeId ?? undefined,
     requester: ticket.requester ?? undefined,
@@ -71,7 +73,7 @@ async function run(
       : { ...outcome, detail: outcome.detail ?? undefined },
   };
   try {
-    const written = await writeNote(api, { ticketId, operationId, text: noteText(told, clock.now()) }, deadline);
+    const written = await writeNote(api, { ticketId, operationId, tryOf, text: noteText(told, clock.now()) }, deadline);
     log.info("Note written", { source: ticket.source, ticketId, operationId, written });
     return { written };
   } catch (error) {
@@ -101,8 +103,8 @@ export const writeTicketNote = defineOperation({
   output: writeTicketNoteOutput,
   secrets: ["webhooksSecretId", "secretId"],
   readAhead: false,
-  dependencies: ({ config, clock, metrics, secrets }) => ({
-    sources: createSources(secrets, config.webhooksSecretId, clock),
+  dependencies: ({ config, clock, log, metrics, secrets }) => ({
+    sources: createSources(secrets, config.webhooksSecretId, clock, log),
     credentials: createCredentialStore(secrets, config.secretId, clock),
     clock,
     metrics,

@@ -40,7 +40,7 @@ const { values } = parseArgs({
 /** A source that a person at a terminal can be. */
 const terminalSource = {
   preset: "shared-secret",
-  secrets: ["local-secret"],
+  secrets: ["local-terminal-secret"],
   fields: { deviceId: "deviceId", nodeId: "nodeId" },
 };
 
@@ -129,7 +129,7 @@ function described({ url, lambda, secrets, platform, parts, secretIds }: LocalSy
     `  curl -X PUT ${url}/devices/device-1/key -H 'Content-Type: application/json' -d '{"nodeId":"urn:imei:860000000000001"}'`,
     `  curl ${url}/devices/device-1/status`,
     `  curl -X PUT ${url}/devices/no-such-device/key -H 'Content-Type: application/json' -d '{}'`,
-    `  curl -X POST ${url}/webhooks/terminal -H 'X-Rekey-Secret: local-secret' -d '{"deviceId":"device-2","nodeId":"urn:imei:860000000000002"}'`,
+    `  curl -X POST ${url}/webhooks/terminal -H 'X-Rekey-Secret: local-terminal-secret' -d '{"deviceId":"device-2","nodeId":"urn:imei:860000000000002"}'`,
   ].join("\n");
 }
 

@@ -3,9 +3,9 @@ import { parseArgs } from "node:util";
 import { RekeyError } from "../shared/errors.ts";
 import { readDelivery } from "../shared/webhook/delivery.ts";
 import { noteText } from "../shared/webhook/note.ts";
+import { zendeskTestSecret } from "../shared/webhook/secret.ts";
 import { expressionFaults, malformed, readSource, type Source } from "../shared/webhook/source.ts";
 import { mayHoldCode } from "../shared/webhook/ticket-api.ts";
-import { zendeskTestSecret } from "../shared/webhook/verify.ts";
 
 // `npm run check-source -- <configuration.json> <source> <payload.json> [--header "Name: value"]...`: what a source
 // would make of a payload. Nothing is sent to anybody, and signatures are not looked at.
@@ -55,7 +55,8 @@ async function outcomeOf(source: Source, body: Buffer): Promise<[string, string]
       return [header.trim(), rest.join(":").trim()];
     }),
   );
-  const reading = await readDelivery(source, { headers, body }, 10_000);
+  const proof = { secret: source.secrets[0] ?? "", id: undefined, time: undefined };
+  const reading = await readDelivery(source, { headers, body, proof }, 10_000);
   if (reading.kind === "ignored") return [["would do", `nothing (${reading.reason}); the answer is 204`]];
   const { operationId, ticketId, requester } = reading.order;
   if (reading.kind === "faulty") {

@@ -1,5 +1,5 @@
 import { type TicketDesk, ticketApiOf } from "./desk.ts";
-import type { Sender } from "./sender.ts";
+import { type Sender, secretOf } from "./sender.ts";
 import { github } from "./senders/github.ts";
 import { hmac } from "./senders/hmac.ts";
 import { jira } from "./senders/jira.ts";
@@ -38,6 +38,12 @@ export function senderOf(preset: string): Sender {
   return sender;
 }
 
+/** The same sender at another source, which has a secret of its own. */
+export function senderAt(preset: string, source: string): Sender {
+  const sender = senderOf(preset);
+  return { ...sender, source, headers: (body, deliveryId) => sender.headers(body, deliveryId, secretOf(source)) };
+}
+
 /** Sends one delivery as its sender does, to the gateway at `url`. */
 export async function deliver(
   url: string,
@@ -45,7 +51,7 @@ export async function deliver(
   payload: object,
   deliveryId: string,
 ): Promise<{ readonly status: number; readonly text: string; readonly ms: number }> {
-  const body = JSON.stringify(payload);
+  const body = JSON.stringify(sender.stamped?.(payload) ?? payload);
   const startedAt = performance.now();
   const response = await fetch(`${url}/webhooks/${sender.source}`, {
     method: "POST",

@@ -1,36 +1,66 @@
-import { SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
+import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
+import { jsonOf } from "../json.ts";
 import type { Deadline } from "./clock.ts";
 
-/** Starts executions of one workflow; the one owner of that call. */
+/** Executions of one workflow; the one owner of these calls. */
 export interface Workflow {
   /**
    * Starts an execution under a name; one that runs, or ran within 90 days, under the same name is the same one.
    *
+   * @returns whether it begins now; false when the name was used before
    * @throws what the SDK throws when the service does not answer or refuses
    */
-  start(name: string, input: object, deadline: Deadline): Promise<void>;
+  start(name: string, input: object, deadline: Deadline): Promise<boolean>;
+  /**
+   * The execution that has a name.
+   *
+   * @throws what the SDK throws when there is none, or the service does not answer or refuses
+   */
+  find(name: string, deadline: Deadline): Promise<Execution>;
+}
+
+/** An execution, as it was started. */
+export interface Execution {
+  /** Undefined where it is no JSON. */
+  readonly input: unknown;
+  /** Milliseconds since 1970, by the service's clock. */
+  readonly startedAtMs: number;
 }
 
 // Two tries that wait must leave time for doing it without the workflow.
-const longestStartMs = 1_500;
+const longestCallMs = 1_500;
 
 /** The workflow with this ARN, over the real SDK client. */
 export function createWorkflow(stateMachineArn: string): Workflow {
   const client = new SFNClient({ maxAttempts: 2 });
+  const within = (deadline: Deadline) => ({
+    abortSignal: AbortSignal.timeout(Math.max(1, Math.min(longestCallMs, Math.floor(deadline.remaining() / 3)))),
+  });
   return {
     async start(name, input, deadline) {
-      const abortSignal = AbortSignal.timeout(
-        Math.max(1, Math.min(longestStartMs, Math.floor(deadline.remaining() / 3))),
-      );
+      const command = new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) });
       try {
-        await client.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) }), {
-          abortSignal,
-        });
+        await client.send(command, within(deadline));
+        return true;
       } catch (error) {
         // It runs with another input, or has ended: a repeat of a delivery starts nothing new.
-        if (error instanceof Error && error.name === "ExecutionAlreadyExists") return;
+        if (error instanceof Error && error.name === "ExecutionAlreadyExists") return false;
         throw error;
       }
     },
+    async find(name, deadline) {
+      const executionArn = `${stateMachineArn.replace(":stateMachine:", ":execution:")}:${name}`;
+      const { input = "", startDate } = await client.send(
+        new DescribeExecutionCommand({ executionArn }),
+        within(deadline),
+      );
+      return { input: jsonOf(input), startedAtMs: epochMs(startDate) };
+    },
   };
+}
+
+/** The SDK that is bundled reads texts only (build/esbuild.sdk.mjs): a moment stays the number of seconds that is sent. */
+function epochMs(moment: unknown): number {
+  if (moment instanceof Date) return moment.getTime();
+  return typeof moment === "number" ? moment * 1000 : Number.NaN;
 }

@@ -3,15 +3,13 @@ import { type Fault, RekeyError } from "../errors.ts";
 import { faultsOf, listed } from "../faults.ts";
 import { type Finding, findingsOf } from "./findings.ts";
 import { imeiIn } from "./imei.ts";
-import { type Delivered, operationIdOf } from "./operation.ts";
+import { type Delivered, type OperationNames, operationNames } from "./operation.ts";
 import { payloadOf, textOfBody } from "./payload.ts";
 import type { Source } from "./source.ts";
 import { isTicketId } from "./ticket-api.ts";
 
 /** What a delivery asks for. */
-export interface Order {
-  /** `<source>-<32 hex digits>`: the same for every repeat of a delivery; idempotency key, execution name, reference in a note. */
-  readonly operationId: string;
+export interface Order extends OperationNames {
   readonly device: {
     readonly deviceId: string;
     readonly nodeId?: string | undefined;
@@ -80,7 +78,7 @@ function readEvent(source: Source, delivered: Delivered, { when, values }: Findi
     appId: identifiers["appId"],
   };
   const order = {
-    operationId: operationIdOf(source, texts.get("deliveryId"), delivered),
+    ...operationNames(source, texts.get("deliveryId"), delivered),
     ticketId,
     requester: texts.get("requester"),
   };

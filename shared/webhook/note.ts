@@ -8,6 +8,8 @@ export interface Told {
   readonly requester?: string | undefined;
   /** Stands in every note, so that a repeat finds it there. */
   readonly operationId: string;
+  /** The sender's own name for the delivery, made unreadable: a repeat that was signed anew finds it there. */
+  readonly tryOf?: string | undefined;
   readonly requestId?: string | undefined;
   readonly outcome: Success | Failure;
 }
@@ -38,11 +40,11 @@ export interface Failure {
  * reads markup, a mention, a link or a formula in it.
  */
 export function noteText(told: Told, nowMs: number): string {
-  const { requester, operationId, requestId, outcome } = told;
+  const { requester, operationId, tryOf, requestId, outcome } = told;
   return [
     ...(outcome.ok ? success(told, outcome, nowMs) : failure(told, outcome)),
     ...(requester === undefined ? [] : [`Asked for by: ${shown(requester)}`]),
-    `Reference: ${operationId}`,
+    `Reference: ${operationId}${tryOf === undefined ? "" : ` (${tryOf})`}`,
     ...(requestId === undefined ? [] : [`Request: ${shown(requestId)}`]),
   ].join("\n");
 }

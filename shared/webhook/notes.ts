@@ -7,6 +7,8 @@ export interface Note {
   readonly ticketId: string;
   /** Stands in the text; a ticket that has it already is left alone. */
   readonly operationId: string;
+  /** Stands there too: a ticket that has it was told of another try of the same delivery. */
+  readonly tryOf?: string | undefined;
   readonly text: string;
 }
 
@@ -23,7 +25,7 @@ const maxPages = 20;
  */
 export async function writeNote(
   api: TicketApi,
-  { ticketId, operationId, text }: Note,
+  { ticketId, operationId, tryOf, text }: Note,
   deadline: Deadline,
 ): Promise<boolean> {
   const { list, hasMore, write, refuses } = noteRequests(api, ticketId);
@@ -34,7 +36,7 @@ export async function writeNote(
   };
   for (let page = 1; page <= maxPages; page += 1) {
     const answer = await answered(list(operationId, page));
-    if (answer.includes(operationId)) return false;
+    if (answer.includes(operationId) || (tryOf !== undefined && answer.includes(tryOf))) return false;
     if (!hasMore(answer)) break;
   }
   await answered(write(text));

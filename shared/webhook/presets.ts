@@ -1,5 +1,6 @@
 import type { RekeyError } from "../errors.ts";
-import { type Headers, type HmacScheme, headerValue, type SharedSecretScheme } from "./verify.ts";
+import type { HmacScheme, SharedSecretScheme } from "./scheme.ts";
+import { type Headers, headerValue } from "./verify.ts";
 
 /** What we know of a sender beyond its signature: ../../README.md lists where each fact is from. */
 export interface Preset {
@@ -7,7 +8,10 @@ export interface Preset {
   readonly scheme: HmacScheme | null;
   /** `result`: the sender reads our answer, so the code may stand in it. `ack`: it stores it, so never. */
   readonly reply: "ack" | "result";
-  /** Header with the delivery's id, the same on every repeat; null when the sender has none. */
+  /**
+   * Header with the delivery's id, the same on every repeat; null when the sender has none. Nobody signs it (but Standard
+   * Webhooks), so it may tell that two deliveries are one, and never that they are two.
+   */
   readonly deliveryIdHeader: string | null;
   /** Our whole answer is there within this time: the sender's own limit, less the way and a cold start. */
   readonly answerWithinMs: number;
@@ -38,6 +42,7 @@ const hmacSha256 = {
   idHeader: null,
   timestamp: null,
   windowSeconds: 300,
+  event: "body",
 } as const;
 
 // Retry-After over a minute is not heeded by all who heed it at all.
@@ -70,6 +75,8 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
       encoding: "base64",
       signed: "{timestamp}{body}",
       timestamp: { in: "header", name: "X-Zendesk-Webhook-Signature-Timestamp", unit: "iso" },
+      // A trigger's author writes the body, so that two events may say the same.
+      event: "time",
     },
     reply: "ack",
     deliveryIdHeader: "X-Zendesk-Webhook-Invocation-Id",
@@ -127,6 +134,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
       signed: "{id}.{timestamp}.{body}",
       idHeader: "webhook-id",
       timestamp: { in: "header", name: "webhook-timestamp", unit: "s" },
+      event: "id",
     },
     reply: "ack",
     deliveryIdHeader: "webhook-id",

@@ -6,9 +6,10 @@ import { evaluate, type Task } from "./expressions.ts";
 import { type Field, fieldOf } from "./field.ts";
 import type { ImeiForm } from "./imei.ts";
 import { type Preset, presetNames, presets } from "./presets.ts";
+import type { Scheme } from "./scheme.ts";
+import { isUsable, secretFaults } from "./secret.ts";
 import { schemeOf, signature } from "./signature.ts";
 import { type TicketApi, ticketApi } from "./ticket-api.ts";
-import type { Scheme } from "./verify.ts";
 
 /** A place in the payload: a plain dotted path, or a JSONata expression. */
 const expression = z.string().check(z.minLength(1), z.maxLength(2_000));
@@ -41,12 +42,16 @@ export const sourceConfiguration = z.strictObject({
   ticket: z.optional(ticketApi),
 });
 
-/** A source, ready for use. */
-export interface Source {
-  readonly name: string;
+/** What a source's deliveries are verified with. */
+export interface Gate {
   readonly preset: Preset;
   readonly scheme: Scheme;
   readonly secrets: readonly string[];
+}
+
+/** A source, ready for use. */
+export interface Source extends Gate {
+  readonly name: string;
   readonly when: Field | undefined;
   /** By name, in the order of the schema. */
   readonly fields: Readonly<Record<string, Field>>;
@@ -73,9 +78,13 @@ export async function readSource(name: string, configuration: unknown): Promise<
   const preset = presets[presetName];
   const faults: Fault[] = [];
   const scheme = schemeOf({ preset: presetName, signature: parsed.data.signature }, faults);
+  for (const [index, secret] of secrets.entries()) {
+    const found = scheme === undefined ? [] : secretFaults(scheme, secret);
+    faults.push(...found.map((message) => ({ path: `secrets.${index}`, message })));
+  }
   const fields: Record<string, Field> = {};
   for (const [field, text] of Object.entries(parsed.data.fields)) if (text !== undefined) fields[field] = fieldOf(text);
-  if (faults.length > 0) throw malformed(name, faults);
+  if (scheme === undefined || faults.length > 0) throw malformed(name, faults);
   return {
     name,
     preset,
@@ -88,6 +97,43 @@ export async function readSource(name: string, configuration: unknown): Promise<
     ticket,
     reply: reply ?? preset.reply,
   };
+}
+
+/** The part of a source's configuration that says who may send. */
+const gateConfiguration = z.object({
+  preset: z.enum(presetNames),
+  secrets: z.optional(z.array(z.unknown())),
+  signature: z.optional(signature),
+});
+
+/**
+ * What verifies a source's deliveries, also where something else of the source is malformed: so that a stranger is told
+ * apart from the sender before anybody is told of it.
+ *
+ * @returns undefined where the configuration does not say how a delivery is verified
+ */
+export function gateOf(configuration: unknown): Gate | undefined {
+  const parsed = gateConfiguration.safeParse(configuration);
+  if (!parsed.success) return undefined;
+  const { preset, secrets = [], signature: given } = parsed.data;
+  const scheme = schemeOf({ preset, signature: given }, []);
+  if (scheme === undefined) return undefined;
+  const texts = secrets.filter((secret) => typeof secret === "string");
+  return { preset: presets[preset], scheme, secrets: texts.filter((secret) => isUsable(scheme, secret)) };
+}
+
+/** Why a source cannot be used: the cause of its ConfigurationError, which only the log and the operator's check see. */
+class SourceFaults extends Error {
+  readonly faults: readonly Fault[];
+  constructor(faults: readonly Fault[]) {
+    super(listed(faults));
+    this.faults = faults;
+  }
+}
+
+/** The faults that {@link readSource} found. */
+export function sourceFaults(error: unknown): readonly Fault[] {
+  return error instanceof RekeyError && error.cause instanceof SourceFaults ? error.cause.faults : [];
 }
 
 /** What of a source only the engine can evaluate; undefined where it is not needed. */
@@ -110,6 +156,6 @@ export async function expressionFaults(source: Pick<Source, "when" | "fields">, 
 export function malformed(name: string, faults: readonly Fault[]): RekeyError {
   // The route is open, so the answer does not say how a source is configured; the log does.
   return new RekeyError("ConfigurationError", `The webhook source "${name}" is malformed`, {
-    cause: new Error(listed(faults)),
+    cause: new SourceFaults(faults),
   });
 }

@@ -1,47 +1,11 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { RekeyError } from "../errors.ts";
+import { jsonOf } from "../json.ts";
+import type { HmacScheme, Scheme, SharedSecretScheme, StatedTime } from "./scheme.ts";
+import { keyBytes, zendeskTestSecret } from "./secret.ts";
 
 /** Headers as an edge hands them over: names in any spelling. */
 export type Headers = Readonly<Record<string, string | undefined>>;
-
-/** How a sender proves itself with an HMAC over the body; a preset is a saved set of these. */
-export interface HmacScheme {
-  readonly kind: "hmac";
-  /** Header that carries the signature, or several. */
-  readonly header: string;
-  readonly algorithm: "sha256" | "sha512";
-  readonly encoding: "hex" | "base64";
-  /** What stands before each signature, such as `sha256=`; one without it is ignored. */
-  readonly prefix: string;
-  /** What stands between several signatures; null when the header carries exactly one. */
-  readonly separator: string | null;
-  /** How a secret becomes the key; `whsec` is the base64 decoding of what follows `whsec_`. */
-  readonly key: "utf8" | "base64" | "hex" | "whsec";
-  /** What is signed, with the places `{id}`, `{timestamp}` and `{body}`. */
-  readonly signed: string;
-  /** Header of the delivery's id, where `signed` names `{id}`. */
-  readonly idHeader: string | null;
-  /** Where the sender states the time; null when it states none. A field is a top-level key of the JSON body. */
-  readonly timestamp: {
-    readonly in: "header" | "field";
-    readonly name: string;
-    readonly unit: "s" | "ms" | "iso";
-  } | null;
-  /** How far the stated time may be from ours, either way. */
-  readonly windowSeconds: number;
-}
-
-/** A secret that is sent as it is: in a header, or as the password of HTTP Basic. */
-export interface SharedSecretScheme {
-  readonly kind: "shared-secret";
-  readonly header: string;
-  /** What stands before the secret in the header, such as `Bearer `. */
-  readonly prefix: string;
-  /** With a user name the header is `Authorization: Basic`, and the secret is the password. */
-  readonly user: string | null;
-}
-
-export type Scheme = HmacScheme | SharedSecretScheme;
 
 /** One request as it came, before anybody has parsed it. */
 export interface SignedRequest {
@@ -52,8 +16,15 @@ export interface SignedRequest {
   readonly nowMs: number;
 }
 
-/** Zendesk's "test webhook" button signs with this; everybody knows it, so it verifies nothing. */
-export const zendeskTestSecret = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==";
+/** What the sender vouches for beside the body. */
+export interface Proof {
+  /** The secret that it was made with. */
+  readonly secret: string;
+  /** The delivery's id, where it is signed. */
+  readonly id: string | undefined;
+  /** The stated time as it is written, where it is signed and stands outside the body. */
+  readonly time: string | undefined;
+}
 
 // No sender lists more than a handful; a header full of them would only make us compare.
 const maxSignatures = 16;
@@ -62,13 +33,15 @@ const maxSignatures = 16;
  * Passes when the sender knows one of the secrets, and throws otherwise; never anything in between.
  *
  * @param secrets current and previous; with none, or only empty ones, nothing verifies
+ * @returns what the sender vouches for: nothing else may name what was asked
  * @throws SignatureError always the same message, so that a guesser learns nothing
  */
-export function verify(scheme: Scheme, secrets: readonly string[], request: SignedRequest): void {
+export function verify(scheme: Scheme, secrets: readonly string[], request: SignedRequest): Proof {
   const usable = secrets.filter((secret) => secret !== "" && secret !== zendeskTestSecret);
-  const verified =
-    scheme.kind === "hmac" ? hmacHolds(scheme, usable, request) : secretHolds(scheme, usable, request.headers);
-  if (!verified) throw new RekeyError("SignatureError", "The signature does not verify");
+  const proof =
+    scheme.kind === "hmac" ? hmacProof(scheme, usable, request) : secretProof(scheme, usable, request.headers);
+  if (proof === undefined) throw new RekeyError("SignatureError", "The signature does not verify");
+  return proof;
 }
 
 /**
@@ -83,65 +56,80 @@ export function headerValue(headers: Headers, name: string): string | undefined 
   return value === "" ? undefined : value;
 }
 
-function hmacHolds(scheme: HmacScheme, secrets: readonly string[], request: SignedRequest): boolean {
-  const signatures = signaturesIn(scheme, request.headers);
-  const signed = signatures.length === 0 ? undefined : signedBytes(scheme, request);
-  if (signed === undefined) return false;
-  let matched = false;
-  for (const secret of secrets) {
-    const key = keyBytes(scheme.key, secret);
+function hmacProof(scheme: HmacScheme, secrets: readonly string[], request: SignedRequest): Proof | undefined {
+  const parts = partsIn(scheme, request.headers);
+  const signatures = signaturesIn(scheme, parts);
+  const id = scheme.idHeader === null ? undefined : headerValue(request.headers, scheme.idHeader);
+  const time = scheme.timestamp === null ? undefined : statedTime(scheme.timestamp, parts, request.headers);
+  const signed = signatures.length === 0 ? undefined : signedBytes(scheme.signed, { id, time, body: request.body });
+  if (signed === undefined) return undefined;
+  let secret: string | undefined;
+  for (const one of secrets) {
+    const key = keyBytes(scheme.key, one);
     if (key === undefined) continue;
     const expected = createHmac(scheme.algorithm, key).update(signed).digest(scheme.encoding);
-    // The texts are compared, not what they decode to: base64 and hex have several spellings of the same bytes.
-    for (const signature of signatures) matched = sameText(signature, expected) || matched;
+    // The texts are compared, not what they decode to: base64 has several spellings of the same bytes.
+    for (const signature of signatures) if (sameText(signature, expected)) secret ??= one;
   }
-  return matched && timeHolds(scheme, request);
+  if (secret === undefined || !timeHolds(scheme, time, request)) return undefined;
+  const isSigned = (place: string) => scheme.signed.includes(place);
+  return { secret, id: isSigned("{id}") ? id : undefined, time: isSigned("{timestamp}") ? time : undefined };
 }
 
-function signaturesIn(scheme: HmacScheme, headers: Headers): string[] {
-  const value = headerValue(headers, scheme.header);
+/** The parts of the signature's header, without the blanks around them. */
+function partsIn({ header, separator }: HmacScheme, headers: Headers): string[] {
+  const value = headerValue(headers, header);
   if (value === undefined) return [];
-  const listed = scheme.separator === null ? [value] : value.split(scheme.separator).map((part) => part.trim());
-  return listed
-    .filter((part) => part.startsWith(scheme.prefix) && part.length > scheme.prefix.length)
-    .map((part) => part.slice(scheme.prefix.length))
+  return separator === null ? [value] : value.split(separator).map((part) => part.trim());
+}
+
+function signaturesIn({ prefix, encoding }: HmacScheme, parts: readonly string[]): string[] {
+  return parts
+    .filter((part) => part.startsWith(prefix) && part.length > prefix.length)
+    .map((part) => part.slice(prefix.length).trim())
+    .map((signature) => (encoding === "hex" ? signature.toLowerCase() : signature))
     .slice(0, maxSignatures);
 }
 
-function signedBytes(scheme: HmacScheme, request: SignedRequest): Uint8Array | undefined {
+/** The time where it stands outside the body; two of them in one header are none. */
+function statedTime({ in: place, name }: StatedTime, parts: readonly string[], headers: Headers): string | undefined {
+  if (place === "header") return headerValue(headers, name);
+  if (place === "field") return undefined;
+  const stated = parts.filter((part) => part.startsWith(`${name}=`)).map((part) => part.slice(name.length + 1));
+  return stated.length === 1 ? stated[0] : undefined;
+}
+
+interface Signed {
+  readonly id: string | undefined;
+  readonly time: string | undefined;
+  readonly body: Uint8Array;
+}
+
+function signedBytes(template: string, { id, time, body }: Signed): Uint8Array | undefined {
+  const values = new Map<string, string | Uint8Array | undefined>([
+    ["{id}", id],
+    ["{timestamp}", time],
+    ["{body}", body],
+  ]);
   const parts: Uint8Array[] = [];
-  for (const part of scheme.signed.split(/(\{id\}|\{timestamp\}|\{body\})/)) {
-    const bytes = partBytes(part, scheme, request);
-    if (bytes === undefined) return undefined;
-    parts.push(bytes);
+  for (const part of template.split(/(\{id\}|\{timestamp\}|\{body\})/)) {
+    const value = values.has(part) ? values.get(part) : part;
+    if (value === undefined) return undefined;
+    parts.push(typeof value === "string" ? Buffer.from(value, "utf8") : value);
   }
   return Buffer.concat(parts);
 }
 
-function partBytes(part: string, scheme: HmacScheme, request: SignedRequest): Uint8Array | undefined {
-  if (part === "{body}") return request.body;
-  if (part === "{id}") return headerBytes(request.headers, scheme.idHeader);
-  if (part === "{timestamp}") {
-    return headerBytes(request.headers, scheme.timestamp?.in === "header" ? scheme.timestamp.name : null);
-  }
-  return Buffer.from(part, "utf8");
-}
-
-function headerBytes(headers: Headers, name: string | null): Uint8Array | undefined {
-  const value = name === null ? undefined : headerValue(headers, name);
-  return value === undefined ? undefined : Buffer.from(value, "utf8");
-}
-
-function timeHolds(scheme: HmacScheme, request: SignedRequest): boolean {
+function timeHolds(scheme: HmacScheme, time: string | undefined, request: SignedRequest): boolean {
   if (scheme.timestamp === null) return true;
   const { in: place, name, unit } = scheme.timestamp;
-  const stated = place === "header" ? headerValue(request.headers, name) : topLevelField(request.body, name);
+  const stated = place === "field" ? topLevelField(request.body, name) : time;
   const statedMs = stated === undefined ? Number.NaN : epochMs(stated, unit);
   // Written so that NaN fails.
   return Math.abs(request.nowMs - statedMs) <= scheme.windowSeconds * 1000;
 }
 
-function epochMs(stated: string, unit: "s" | "ms" | "iso"): number {
+function epochMs(stated: string, unit: StatedTime["unit"]): number {
   switch (unit) {
     case "s":
       return /^\d{1,12}$/.test(stated) ? Number(stated) * 1000 : Number.NaN;
@@ -156,46 +144,26 @@ function epochMs(stated: string, unit: "s" | "ms" | "iso"): number {
 
 /** Only called once the signature holds: nothing unsigned is ever parsed. */
 function topLevelField(body: Uint8Array, name: string): string | undefined {
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(body).toString("utf8"));
-    if (typeof parsed !== "object" || parsed === null || !Object.hasOwn(parsed, name)) return undefined;
-    const value: unknown = Object.entries(parsed).find(([key]) => key === name)?.[1];
-    return typeof value === "number" || typeof value === "string" ? String(value) : undefined;
-  } catch {
-    return undefined;
-  }
+  const parsed = jsonOf(Buffer.from(body).toString("utf8"));
+  if (typeof parsed !== "object" || parsed === null || !Object.hasOwn(parsed, name)) return undefined;
+  const value: unknown = Object.getOwnPropertyDescriptor(parsed, name)?.value;
+  return typeof value === "number" || typeof value === "string" ? String(value) : undefined;
 }
 
-/**
- * The key that a secret stands for.
- *
- * @returns undefined when the secret is not of that form, or stands for no bytes at all
- */
-export function keyBytes(form: HmacScheme["key"], secret: string): Uint8Array | undefined {
-  if (form === "utf8") return secret === "" ? undefined : Buffer.from(secret, "utf8");
-  if (form === "hex") {
-    return /^([0-9a-f]{2})+$/i.test(secret) ? Buffer.from(secret, "hex") : undefined;
-  }
-  const text = form === "whsec" && secret.startsWith("whsec_") ? secret.slice("whsec_".length) : secret;
-  return /^[A-Za-z0-9+/]+={0,2}$/.test(text) ? nonEmpty(Buffer.from(text, "base64")) : undefined;
-}
-
-function nonEmpty(bytes: Buffer): Buffer | undefined {
-  return bytes.length === 0 ? undefined : bytes;
-}
-
-function secretHolds(scheme: SharedSecretScheme, secrets: readonly string[], headers: Headers): boolean {
+function secretProof(scheme: SharedSecretScheme, secrets: readonly string[], headers: Headers): Proof | undefined {
   const value = headerValue(headers, scheme.user === null ? scheme.header : "authorization");
-  if (value === undefined) return false;
-  let matched = false;
-  for (const secret of secrets) {
-    const expected =
-      scheme.user === null
-        ? `${scheme.prefix}${secret}`
-        : `Basic ${Buffer.from(`${scheme.user}:${secret}`, "utf8").toString("base64")}`;
-    matched = sameText(value, expected) || matched;
+  if (value === undefined) return undefined;
+  const prefix = scheme.user === null ? scheme.prefix : "Basic ";
+  // The name of a way to authenticate is one in small letters too (RFC 9110, 11.1).
+  if (value.slice(0, prefix.length).toLowerCase() !== prefix.toLowerCase()) return undefined;
+  const sent = value.slice(prefix.length).trim();
+  let secret: string | undefined;
+  for (const one of secrets) {
+    const { user } = scheme;
+    const expected = user === null ? one : Buffer.from(`${user}:${one}`, "utf8").toString("base64");
+    if (sameText(sent, expected)) secret ??= one;
   }
-  return matched;
+  return secret === undefined ? undefined : { secret, id: undefined, time: undefined };
 }
 
 /** Constant time whatever the lengths: digests are compared, so the length of a secret does not show either. */

@@ -174,7 +174,7 @@ describe("the roles", () => {
     ...{ authenticate: session, decideNextStep: common },
     refreshDeviceKey: session,
     statusCheck: session,
-    ticketWebhook: [...session, "ReadWebhooksSecret", "StartRekeyDevice"],
+    ticketWebhook: [...session, "ReadWebhooksSecret", "StartRekeyDevice", "FindRekeyDevice"],
     writeTicketNote: [...common, "ReadApplicationSecret", "ReadWebhooksSecret"],
     ...{ planFleet: [...common, ...fleet], concludeRound: [...common, ...fleet] },
     rekeyBatch: [...session, ...fleet],

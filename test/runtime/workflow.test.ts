@@ -1,5 +1,5 @@
 import { text } from "node:stream/consumers";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Listener, listen } from "../../local/secrets-endpoint/listener.ts";
 import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { createWorkflow } from "../../shared/runtime/workflow.ts";
@@ -8,6 +8,8 @@ interface Answer {
   readonly status: number;
   /** The service's name for an error. */
   readonly type?: string;
+  /** What it says beside an execution's ARN. */
+  readonly said?: object;
 }
 
 const arn = "arn:aws:states:eu-central-1:123456789012:stateMachine:rekeyDevice";
@@ -23,7 +25,9 @@ beforeAll(async () => {
     const answer = answers.shift();
     if (answer === undefined) return;
     const said =
-      answer.type === undefined ? { executionArn: `${arn}:run`, startDate: 0 } : { __type: answer.type, message: "No" };
+      answer.type === undefined
+        ? { executionArn: `${arn}:run`, startDate: 0, ...answer.said }
+        : { __type: answer.type, message: "No" };
     response.writeHead(answer.status, { "content-type": "application/x-amz-json-1.0" }).end(JSON.stringify(said));
   });
 });
@@ -55,10 +59,41 @@ test("an execution is started under its name, with its input as JSON", async () 
   ]);
 });
 
-test("one whose name was used before counts as started", async () => {
-  answers = [{ status: 400, type: "ExecutionAlreadyExists" }];
-  await expect(createWorkflow(arn).start("delivery-1", {}, within())).resolves.toBeUndefined();
+test("one begins now, unless its name was used before", async () => {
+  answers = [{ status: 200 }, { status: 400, type: "ExecutionAlreadyExists" }];
+  const { start } = createWorkflow(arn);
+  expect(await start("delivery-0", {}, within())).toBe(true);
+  requests = [];
+  expect(await start("delivery-1", {}, within())).toBe(false);
   expect(requests).toHaveLength(1);
+});
+
+describe("an execution that has a name", () => {
+  const find = () => createWorkflow(arn).find("delivery-1", within());
+
+  test("is found by it, with its input and when it was started", async () => {
+    answers = [{ status: 200, said: { input: '{"deviceId":"d-1"}', startDate: 1_790_000_000.5 } }];
+    expect(await find()).toEqual({ input: { deviceId: "d-1" }, startedAtMs: 1_790_000_000_500 });
+    expect(requests).toEqual([
+      {
+        target: "AWSStepFunctions.DescribeExecution",
+        input: { executionArn: "arn:aws:states:eu-central-1:123456789012:execution:rekeyDevice:delivery-1" },
+      },
+    ]);
+  });
+
+  test("has no input where the service tells none, or something else than JSON", async () => {
+    answers = [{ status: 200 }, { status: 200, said: { input: "{" } }];
+    expect([(await find()).input, (await find()).input]).toEqual([undefined, undefined]);
+  });
+
+  test.each(["ExecutionDoesNotExist", "AccessDeniedException"])(
+    "is not found where the service says %s",
+    async (type) => {
+      answers = [{ status: 400, type }];
+      await expect(find()).rejects.toMatchObject({ name: type });
+    },
+  );
 });
 
 test.each(["StateMachineDoesNotExist", "AccessDeniedException", "InvalidName", "KmsAccessDeniedException"])(

@@ -1,6 +1,9 @@
+import { createHmac } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { hmacDefaults } from "../../shared/webhook/presets.ts";
-import { type HmacScheme, headerValue, keyBytes, verify } from "../../shared/webhook/verify.ts";
+import type { HmacScheme } from "../../shared/webhook/scheme.ts";
+import { keyBytes } from "../../shared/webhook/secret.ts";
+import { headerValue, verify } from "../../shared/webhook/verify.ts";
 import { bytes, hmac, outcome } from "./signing.ts";
 
 const base: HmacScheme = { ...hmacDefaults, header: "sig", encoding: "hex", prefix: "", timestamp: null };
@@ -10,7 +13,7 @@ const of = (changes: Partial<HmacScheme>, headers: Record<string, string | undef
 
 test("what does not verify is refused with the same words, whatever is wrong with it", () => {
   const refuse = (headers: Record<string, string>) => verify(base, ["s"], { headers, body: bytes("{}"), nowMs: 0 });
-  for (const headers of [{}, { sig: "x" }, { sig: good.toUpperCase() }]) {
+  for (const headers of [{}, { sig: "x" }, { sig: `${good}0` }]) {
     expect(() => refuse(headers)).toThrow("The signature does not verify");
   }
 });
@@ -61,6 +64,63 @@ describe("what is signed", () => {
     expect(of({ signed: "{timestamp}{body}" }, { sig: signed("{}") })).toBe("SignatureError");
     const inBody = { signed: "{timestamp}{body}", timestamp: { in: "field", name: "at", unit: "s" } } as const;
     expect(of(inBody, { sig: signed('7{"at":7}'), at: "7" }, '{"at":7}', 7_000)).toBe("SignatureError");
+  });
+});
+
+describe("a time that stands in the signature's own header", () => {
+  const scheme = {
+    header: "sig",
+    prefix: "v1=",
+    separator: ",",
+    signed: "{timestamp}.{body}",
+    timestamp: { in: "signature", name: "t", unit: "s" },
+  } as const;
+  const v1 = hmac("s", "7.{}").digest("hex");
+
+  test.each<[string, string, string]>([
+    ["is read from there", `t=7,v1=${v1}`, "verified"],
+    ["may stand behind the signature, with blanks", `v1=${v1}, t=7`, "verified"],
+    ["may stand beside an old kind of signature", `t=7,v1=${v1},v0=00`, "verified"],
+    ["is signed", `t=8,v1=${v1}`, "SignatureError"],
+    ["cannot be left out", `v1=${v1}`, "SignatureError"],
+    ["cannot be stated twice", `t=7,t=7,v1=${v1}`, "SignatureError"],
+  ])("%s", (_, sig, expected) => {
+    expect(of(scheme, { sig }, "{}", 7_000)).toBe(expected);
+  });
+
+  test("has a window like any other", () => {
+    expect(of(scheme, { sig: `t=7,v1=${v1}` }, "{}", 307_000)).toBe("verified");
+    expect(of(scheme, { sig: `t=7,v1=${v1}` }, "{}", 307_001)).toBe("SignatureError");
+  });
+});
+
+test("a blank behind the prefix does not count, as HaloPSA writes it", () => {
+  const sig = hmac("s", "{}").digest("base64");
+  expect(of({ prefix: "sha256=", encoding: "base64" }, { sig: `sha256= ${sig}` })).toBe("verified");
+});
+
+test("sha1 verifies where a source says so, and only there", () => {
+  const sig = `sha1=${createHmac("sha1", "s").update("{}").digest("hex")}`;
+  expect(of({ prefix: "sha1=", algorithm: "sha1" }, { sig })).toBe("verified");
+  expect(of({ prefix: "sha1=" }, { sig })).toBe("SignatureError");
+});
+
+describe("what a sender vouches for", () => {
+  const proofOf = (changes: Partial<HmacScheme>, signed: string, headers: Record<string, string>, secrets = ["s"]) =>
+    verify({ ...base, ...changes }, secrets, {
+      headers: { sig: hmac("s", signed).digest("hex"), ...headers },
+      body: bytes("{}"),
+      nowMs: 7_000,
+    });
+  const timestamp = { in: "header", name: "at", unit: "s" } as const;
+
+  test("is the id and the time that it signed, and which of the secrets it knows", () => {
+    const scheme = { signed: "{id}.{timestamp}.{body}", idHeader: "id", timestamp };
+    expect(proofOf(scheme, "a.7.{}", { id: "a", at: "7" }, ["new", "s"])).toEqual({ secret: "s", id: "a", time: "7" });
+  });
+
+  test("is no id and no time that merely stand in a header", () => {
+    expect(proofOf({ idHeader: "id", timestamp }, "{}", { id: "a", at: "7" })).toEqual({ secret: "s" });
   });
 });
 
@@ -147,9 +207,16 @@ test.each<[HmacScheme["key"], string, string | undefined]>([
   ["base64", "AQI= ", undefined],
   ["base64", "A", undefined],
   ["base64", "", undefined],
-  // Its underscore is no base64: the prefix belongs to `whsec` alone.
+  ["base64", "--__", "fbefff"],
+  ["base64", "++//", "fbefff"],
+  ["base64", "AAAAA", undefined],
+  ["base64", "AQ=I", undefined],
+  // The prefix says how it is to be read, and that is not what `base64` says.
   ["base64", "whsec_AQI=", undefined],
   ["whsec", "whsec_AQI=", "0102"],
+  ["whsec", "v1,whsec_AQI=", "0102"],
+  ["whsec", "v2,whsec_AQI=", undefined],
+  ["whsec", "whsec_--__", "fbefff"],
   ["whsec", "AQI=", "0102"],
   ["whsec", "whsec_", undefined],
 ])("a secret in the form %s, %j, is the key %s", (form, secret, hex) => {

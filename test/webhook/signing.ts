@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { RekeyError } from "../../shared/errors.ts";
-import { type Headers, type Scheme, verify } from "../../shared/webhook/verify.ts";
+import type { Scheme } from "../../shared/webhook/scheme.ts";
+import { type Headers, verify } from "../../shared/webhook/verify.ts";
 
 /** The bytes of a text. */
 export const bytes = (text: string): Buffer => Buffer.from(text, "utf8");

@@ -1,4 +1,6 @@
-import { hmacSha256, type Sender, secret } from "../sender.ts";
+import { hmacSha256, type Sender, secretOf } from "../sender.ts";
+
+const ownSecret = secretOf("repository");
 
 /** GitHub: an issue that was labelled. */
 export const github: Sender = {
@@ -7,7 +9,7 @@ export const github: Sender = {
   ticketId: "7",
   configuration: {
     preset: "github",
-    secrets: [secret],
+    secrets: [ownSecret],
     when: 'action = "labeled" and label.name = "replaced"',
     fields: {
       deviceId: "$match(issue.body, /Device: *(\\S+)/)[0].groups[0]",
@@ -19,11 +21,16 @@ export const github: Sender = {
   payload: ({ deviceId, imei }) => ({
     action: "labeled",
     label: { id: 1362934389, name: "replaced", color: "ededed" },
-    issue: { number: 7, title: "Meter dead", body: `It does not answer.\nDevice: ${deviceId}\nNew IMEI: ${imei}\n` },
+    issue: {
+      number: 7,
+      title: "Meter dead",
+      updated_at: new Date().toISOString(),
+      body: `It does not answer.\nDevice: ${deviceId}\nNew IMEI: ${imei}\n`,
+    },
     repository: { full_name: "acme/devices" },
     sender: { login: "ines" },
   }),
-  headers: (body, deliveryId) => ({
+  headers: (body, deliveryId, secret = ownSecret) => ({
     "X-Hub-Signature-256": `sha256=${hmacSha256(secret, body).digest("hex")}`,
     "X-GitHub-Event": "issues",
     "X-GitHub-Delivery": deliveryId,

@@ -1,4 +1,6 @@
-import { hmacSha256, nowSeconds, type Sender, secret } from "../sender.ts";
+import { hmacSha256, nowSeconds, type Sender, secretOf } from "../sender.ts";
+
+const ownSecret = secretOf("own");
 
 /** A sender of one's own that signs time and body. */
 export const hmac: Sender = {
@@ -7,7 +9,7 @@ export const hmac: Sender = {
   ticketId: "9d385017c611228701d22104cc95c371",
   configuration: {
     preset: "hmac",
-    secrets: [secret],
+    secrets: [ownSecret],
     signature: {
       header: "X-Acme-Signature",
       encoding: "base64",
@@ -21,7 +23,7 @@ export const hmac: Sender = {
     incident: { sys_id: "9d385017c611228701d22104cc95c371" },
     device: { id: deviceId, imei },
   }),
-  headers: (body) => {
+  headers: (body, _deliveryId, secret = ownSecret) => {
     const time = nowSeconds();
     return { "X-Acme-Time": time, "X-Acme-Signature": hmacSha256(secret, `${time}:${body}`).digest("base64") };
   },

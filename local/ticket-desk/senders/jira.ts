@@ -1,4 +1,6 @@
-import { hmacSha256, type Sender, secret } from "../sender.ts";
+import { hmacSha256, type Sender, secretOf } from "../sender.ts";
+
+const ownSecret = secretOf("field-service");
 
 /** Jira Service Management: its webhook of an issue that changed. */
 export const jira: Sender = {
@@ -7,7 +9,7 @@ export const jira: Sender = {
   ticketId: "FIELD-17",
   configuration: {
     preset: "jira",
-    secrets: [secret],
+    secrets: [ownSecret],
     when: 'webhookEvent = "jira:issue_updated" and changelog.items[field = "status"].toString = "Replaced"',
     fields: {
       deviceId: "issue.fields.customfield_10010",
@@ -16,7 +18,7 @@ export const jira: Sender = {
     },
   },
   payload: ({ deviceId, imei }) => ({
-    timestamp: 1764101521000,
+    timestamp: Date.now(),
     webhookEvent: "jira:issue_updated",
     issue_event_type_name: "issue_generic",
     issue: {
@@ -26,7 +28,7 @@ export const jira: Sender = {
     },
     changelog: { id: "10231", items: [{ field: "status", fromString: "Open", toString: "Replaced" }] },
   }),
-  headers: (body, deliveryId) => ({
+  headers: (body, deliveryId, secret = ownSecret) => ({
     "X-Hub-Signature": `sha256=${hmacSha256(secret, body).digest("hex")}`,
     "X-Atlassian-Webhook-Identifier": deliveryId,
   }),

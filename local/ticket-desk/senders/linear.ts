@@ -1,4 +1,6 @@
-import { hmacSha256, type Sender, secret } from "../sender.ts";
+import { hmacSha256, type Sender, secretOf } from "../sender.ts";
+
+const ownSecret = secretOf("linear");
 
 /** Linear: an issue that came into another state. */
 export const linear: Sender = {
@@ -7,7 +9,7 @@ export const linear: Sender = {
   ticketId: "539068e2-ae88-4d09-bd75-22eb4a59612f",
   configuration: {
     preset: "linear",
-    secrets: [secret],
+    secrets: [ownSecret],
     when: 'type = "Issue" and data.state.name = "Replaced" and $exists(updatedFrom.stateId)',
     fields: {
       deviceId: "$match(data.description, /Device: *(\\S+)/)[0].groups[0]",
@@ -18,7 +20,7 @@ export const linear: Sender = {
   payload: ({ deviceId, imei }) => ({
     action: "update",
     type: "Issue",
-    createdAt: "2026-11-25T20:12:01.531Z",
+    createdAt: new Date().toISOString(),
     data: {
       id: "539068e2-ae88-4d09-bd75-22eb4a59612f",
       title: "Meter dead",
@@ -29,7 +31,8 @@ export const linear: Sender = {
     webhookTimestamp: Date.now(),
     webhookId: "000042e3-d123-4980-b49f-8e140eef9329",
   }),
-  headers: (body, deliveryId) => ({
+  stamped: (payload) => ({ ...payload, webhookTimestamp: Date.now() }),
+  headers: (body, deliveryId, secret = ownSecret) => ({
     "Linear-Signature": hmacSha256(secret, body).digest("hex"),
     "Linear-Delivery": deliveryId,
   }),

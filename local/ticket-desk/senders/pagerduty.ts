@@ -1,4 +1,7 @@
-import { hmacSha256, type Sender, secret } from "../sender.ts";
+import { randomUUID } from "node:crypto";
+import { hmacSha256, type Sender, secretOf } from "../sender.ts";
+
+const ownSecret = secretOf("incidents");
 
 /** PagerDuty: its webhook v3 of an incident's custom fields. */
 export const pagerduty: Sender = {
@@ -7,7 +10,7 @@ export const pagerduty: Sender = {
   ticketId: "Q02JTSNZWHSEKV",
   configuration: {
     preset: "pagerduty",
-    secrets: ["the secret before", secret],
+    secrets: ["the secret before", ownSecret],
     fields: {
       deviceId: 'event.data.custom_fields[name="device_id"].value',
       nodeId: 'event.data.custom_fields[name="new_imei"].value',
@@ -16,10 +19,10 @@ export const pagerduty: Sender = {
   },
   payload: ({ deviceId, imei }) => ({
     event: {
-      id: "01DK3LZXPOZ2OK9SDU5Y6Y9Z",
+      id: randomUUID(),
       event_type: "incident.custom_field_values.updated",
       resource_type: "incident",
-      occurred_at: "2026-11-25T20:12:01.000Z",
+      occurred_at: new Date().toISOString(),
       data: {
         incident: { id: "Q02JTSNZWHSEKV", type: "incident_reference" },
         custom_fields: [
@@ -29,7 +32,7 @@ export const pagerduty: Sender = {
       },
     },
   }),
-  headers: (body, deliveryId) => ({
+  headers: (body, deliveryId, secret = ownSecret) => ({
     "X-PagerDuty-Signature": `v2=0000,v1=${hmacSha256(secret, body).digest("hex")}`,
     "X-Webhook-Id": deliveryId,
   }),

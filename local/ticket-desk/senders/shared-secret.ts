@@ -1,4 +1,6 @@
-import { type Sender, secret } from "../sender.ts";
+import { type Sender, secretOf } from "../sender.ts";
+
+const ownSecret = secretOf("fresh");
 
 /** Freshdesk: an automation's webhook, with a password in place of a signature. */
 export const sharedSecret: Sender = {
@@ -7,7 +9,7 @@ export const sharedSecret: Sender = {
   ticketId: "812",
   configuration: {
     preset: "shared-secret",
-    secrets: [secret],
+    secrets: [ownSecret],
     signature: { user: "freshdesk" },
     reply: "ack",
     fields: {
@@ -26,5 +28,7 @@ export const sharedSecret: Sender = {
       ticket_updated_at: `2026-11-25 of ${deviceId}`,
     },
   }),
-  headers: () => ({ Authorization: `Basic ${Buffer.from(`freshdesk:${secret}`).toString("base64")}` }),
+  headers: (_body, _deliveryId, secret = ownSecret) => ({
+    Authorization: `Basic ${Buffer.from(`freshdesk:${secret}`).toString("base64")}`,
+  }),
 };

@@ -1,4 +1,6 @@
-import { hmacSha256, type Sender, secret } from "../sender.ts";
+import { hmacSha256, type Sender, secretOf } from "../sender.ts";
+
+const ownSecret = secretOf("desk");
 
 /** Zendesk: its signature, and a trigger's own text. */
 export const zendesk: Sender = {
@@ -7,7 +9,7 @@ export const zendesk: Sender = {
   ticketId: "35436",
   configuration: {
     preset: "zendesk",
-    secrets: [secret],
+    secrets: [ownSecret],
     fields: {
       deviceId: "ticket.device",
       nodeId: "ticket.imei",
@@ -27,7 +29,7 @@ export const zendesk: Sender = {
       imei,
     },
   }),
-  headers: (body, deliveryId) => {
+  headers: (body, deliveryId, secret = ownSecret) => {
     const time = new Date().toISOString();
     return {
       "X-Zendesk-Webhook-Signature": hmacSha256(secret, time + body).digest("base64"),

@@ -1,0 +1,59 @@
+import * as z from "zod/mini";
+import type { Clock, Deadline } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Workflow } from "../runtime/workflow.ts";
+import type { OperationNames } from "./operation.ts";
+
+/** Where an operation is started, and until when there is time for it. */
+export interface Starting {
+  readonly workflow: Workflow;
+  readonly deadline: Deadline;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Who sends nothing that tells a repeat from another event that asks for the same: within this time it is a repeat.
+ * Freshdesk repeats after 5, 30 and 60 minutes.
+ */
+const quietMs = 2 * 3_600_000;
+
+/**
+ * Starts the workflow for an operation, once: the name of an execution is what remembers it, for 90 days.
+ *
+ * @param names the operation's
+ * @param inputOf what the workflow gets, which names the operation as `ticket.operationId` and `ticket.tryOf`
+ * @param suffix of the execution's name, for what is started beside the operation itself
+ * @returns the id of the operation that this is: an earlier one where this is a repeat of it
+ * @throws what the SDK throws when the service does not answer or refuses
+ */
+export async function startOnce(
+  names: OperationNames,
+  inputOf: (operationId: string) => object,
+  { workflow, deadline, clock, log }: Starting,
+  suffix = "",
+): Promise<string> {
+  const { operationId, idempotencyKey, tryOf, laterOne } = names;
+  const start = (name: string, id: string) => workflow.start(`${name}${suffix}`, inputOf(id), deadline);
+  // The first of all events that ask for the same bears their common name, so that its repeats find it.
+  const first = tryOf === undefined ? operationId : idempotencyKey;
+  if (await start(first, operationId)) return operationId;
+  if (tryOf === undefined && laterOne === undefined) return operationId;
+  const earlier = await workflow.find(`${first}${suffix}`, deadline).catch((error: unknown) => {
+    log.error("Execution cannot be found", { error: error instanceof Error ? error.name : "unknown" });
+    return undefined;
+  });
+  if (laterOne !== undefined) {
+    const times = Math.floor((clock.now() - (earlier?.startedAtMs ?? Number.NaN)) / quietMs);
+    if (!(times >= 1)) return operationId;
+    const later = laterOne(times);
+    await start(later, later);
+    return later;
+  }
+  const known = startedFor.safeParse(earlier?.input).data?.ticket;
+  if (known?.operationId === operationId || known?.tryOf === tryOf) return known?.operationId ?? operationId;
+  await start(operationId, operationId);
+  return operationId;
+}
+
+const startedFor = z.object({ ticket: z.object({ operationId: z.string(), tryOf: z.optional(z.string()) }) });
