@@ -59,7 +59,9 @@ async function evaluated(expression: Expression, payload: unknown): Promise<unkn
   try {
     return await expression.evaluate(payload);
   } catch (error) {
-    return expression.evaluate(without(false, payload)).catch(() => new Failure(evaluatorsReason(error)));
+    return expression
+      .evaluate(without(false, payload))
+      .catch(() => new Failure(`cannot be read: ${evaluatorsReason(error)}`));
   }
 }
 

@@ -1,0 +1,118 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type LocalSystem, startLocalSystem } from "../../local/local-system.ts";
+import { type PlatformSimulator, startPlatformSimulator } from "../../local/platform-simulator/simulator.ts";
+import { deliver, senderOf } from "../../local/ticket-desk/senders.ts";
+
+// The bundle that is deployed, at the sender that waits least: PagerDuty gives up after 5 s.
+const senderMs = 5_000;
+
+const numbers = Array.from({ length: 140_000 }, (_, at) => (at * 7_919) % 100_003);
+const words = "a".repeat(1_000_000);
+const pages = { text: words, numbers: [] };
+const lists = { text: "a", numbers };
+const bombs: Readonly<Record<string, readonly [expression: string, payload: object]>> = {
+  replace: ["$replace(text, /a/, 'bb')", pages],
+  "replace-by-all": ["$replace(text, /a/, text)", pages],
+  split: ["$split(text, '')", pages],
+  sort: ["$sort(numbers)", lists],
+  distinct: ["$distinct(numbers)", lists],
+  recursion: ["($f := function($x) { $f($x) + 1 }; $f(1))", pages],
+  loop: ["($f := function($x) { $f($x) }; $f(1))", pages],
+  pattern: ["$match(text, /(a+)+$/)", { ...pages, text: `${words}!` }],
+  join: ["$join($map([1..400], function($i) { $$.text }))", pages],
+  pad: ["$pad(text, 500000000)", pages],
+  doubling: ["($f := function($x) { $f($x & $x) }; $f(text))", pages],
+};
+
+let system: LocalSystem;
+let simulator: PlatformSimulator;
+const sender = senderOf("pagerduty");
+const { preset, secrets } = sender.configuration;
+
+beforeAll(async () => {
+  simulator = await startPlatformSimulator({ quota: { calls: 100_000, windowMs: 60_000 } });
+  const of = (nodeId: string, more: object = {}) => ({
+    preset,
+    secrets,
+    fields: { deviceId: "device", nodeId },
+    ...more,
+  });
+  system = await startLocalSystem({
+    platform: async () => simulator,
+    webhookSources: {
+      ...Object.fromEntries(Object.entries(bombs).map(([name, [expression]]) => [name, of(expression)])),
+      condition: of("imei", { when: "$match(text, /(a+)+$/)" }),
+      plain: of("imei"),
+      sensible: of("$match(text, /IMEI: *(\\d+)/)[0].groups[0]"),
+      unreadable: of("$match(("),
+    },
+  });
+});
+afterAll(() => system.close());
+
+const deliveryOf = (source: string, payload: object) =>
+  deliver(system.url, { ...sender, source }, { device: "device-1", imei: "1", ...payload }, source);
+const outcomeOf = ({ status, text }: { status: number; text: string }) => [status, JSON.parse(text).code];
+
+async function residentMb(pid: number | undefined): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+}
+
+/** The processes that a process has started and that are not gone. */
+async function childrenOf(pid: number | undefined): Promise<string[]> {
+  const all = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const stats = await Promise.all(all.map((one) => readFile(`/proc/${one}/stat`, "utf8").catch(() => "")));
+  return stats.filter((stat) => stat.split(") ")[1]?.split(" ")[1] === String(pid));
+}
+
+describe("an expression over a megabyte", () => {
+  test.each(Object.keys(bombs))("%s ends within the sender's time, and the sandbox goes on", async (name) => {
+    const [, payload] = bombs[name] ?? expect.fail();
+    // A first delivery brings up the sandbox and its session.
+    expect((await deliveryOf("plain", {})).status).toBe(202);
+    const [before] = system.lambda.sandboxes("ticketWebhook");
+    const answer = await deliveryOf(name, payload);
+    expect(outcomeOf(answer)).toEqual([200, "InvalidInputError"]);
+    expect(answer.text).toMatch(/nodeId (cannot be read: \w|has (several values|more than 1000 characters))/);
+    expect(answer.text).not.toContain("aaaa");
+    expect(answer.ms).toBeLessThan(senderMs);
+    expect((await deliveryOf("plain", {})).status).toBe(202);
+    expect(system.lambda.sandboxes("ticketWebhook").map(({ pid }) => pid)).toEqual([before?.pid]);
+  });
+
+  test("that is a source's condition is refused in the sender's time too", async () => {
+    const answer = await deliveryOf("condition", bombs["pattern"]?.[1] ?? {});
+    expect(outcomeOf(answer)).toEqual([200, "InvalidInputError"]);
+    expect(answer.text).toContain("when cannot be read: it takes too long");
+    expect(answer.ms).toBeLessThan(senderMs);
+  });
+
+  // Only Linux tells how much memory another process has in this way.
+  test.runIf(existsSync("/proc/self/status"))("leaves no memory taken, and no process behind", async () => {
+    const once = async () => {
+      for (const name of ["pad", "split", "pattern"]) await deliveryOf(name, bombs[name]?.[1] ?? {});
+    };
+    await once();
+    const [sandbox] = system.lambda.sandboxes("ticketWebhook");
+    const before = await residentMb(sandbox?.pid);
+    for (let time = 0; time < 3; time += 1) await once();
+    expect((await residentMb(sandbox?.pid)) - before).toBeLessThan(40);
+    expect(await childrenOf(sandbox?.pid)).toEqual([]);
+  });
+});
+
+test("a sensible expression re-keys its device", async () => {
+  const { status } = await deliveryOf("sensible", { text: "It is dead.\nIMEI: 860000000000001" });
+  expect([status, simulator.devices.get("device-1")?.nodeId]).toEqual([202, "860000000000001"]);
+});
+
+test("one that cannot be compiled is a fault of ours, named in the log alone", async () => {
+  const answer = await deliveryOf("unreadable", {});
+  expect([...outcomeOf(answer), answer.text.includes("nodeId")]).toEqual([500, "ConfigurationError", false]);
+  expect(system.lambda.lines.map(({ line }) => line).join("\n")).toContain(
+    "fields.nodeId The expression cannot be read",
+  );
+});
