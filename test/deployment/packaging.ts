@@ -75,6 +75,7 @@ function run(directory: string, args: readonly string[]): Promise<void> {
       env: {
         PATH: `${join(repository, "node_modules/.bin")}:${process.env["PATH"]}`,
         HOME: directory,
+        TMPDIR: directory,
         npm_config_offline: "true",
         AWS_EC2_METADATA_DISABLED: "true",
       },
