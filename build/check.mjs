@@ -56,7 +56,8 @@ tools.push(/^tmp\/node-compile-cache(\/|$)/);
 const left = ["home", "tmp"].flatMap((name) =>
   readdirSync(join(folder, name), { recursive: true }).map((path) => `${name}/${path}`.replaceAll("\\", "/")),
 );
-const ours = left.filter((path) => !tools.some((pattern) => pattern.test(path)));
+const unknown = left.filter((path) => !tools.some((pattern) => pattern.test(path)));
+const ours = unknown.filter((path) => !unknown.includes(path.slice(0, path.lastIndexOf("/"))));
 process.stdout.write("\n== nothing left behind\n");
 for (const path of ours) process.stdout.write(`left behind: ${path}\n`);
 count(ours.length === 0);

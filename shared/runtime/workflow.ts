@@ -27,14 +27,13 @@ export interface Execution {
   readonly startedAtMs: number;
 }
 
-// Two tries that wait must leave time for doing it without the workflow.
-const longestCallMs = 1_500;
-
 /** The workflow with this ARN, over the real SDK client. */
 export function createWorkflow(stateMachineArn: string): Workflow {
   const client = new SFNClient({ maxAttempts: 2 });
+  // Whoever gives a start up does the work without it, while it may have begun: so not before half of the time is gone,
+  // and with as much left for doing it.
   const within = (deadline: Deadline) => ({
-    abortSignal: AbortSignal.timeout(Math.max(1, Math.min(longestCallMs, Math.floor(deadline.remaining() / 3)))),
+    abortSignal: AbortSignal.timeout(Math.max(1, Math.floor(deadline.remaining() / 2))),
   });
   return {
     async start(name, input, deadline) {

@@ -9,7 +9,7 @@ let iam: Packaged;
 
 beforeAll(async () => {
   iam = await packageService();
-}, 60_000);
+});
 
 interface Rule {
   readonly ErrorEquals: readonly string[];

@@ -41,7 +41,7 @@ beforeAll(async () => {
   // One after the other: each is a build, and the second one also shows that the bytes do not depend on the folder.
   iam = await packageService();
   jwt = await packageService(jwtParameters);
-}, 120_000);
+});
 
 const variants = () => [iam, jwt].map(({ template }) => template);
 

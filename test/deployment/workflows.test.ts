@@ -25,7 +25,7 @@ let packaged: Packaged;
 
 beforeAll(async () => {
   packaged = await packageService([], definitions);
-}, 60_000);
+});
 
 const sidsOf = (role: string) => statementsOf(packaged.template.Resources[role]).map(({ Sid }) => Sid);
 

@@ -130,18 +130,17 @@ test("a service that is down fails the start", async () => {
   await service.up();
 });
 
-test("a service that is silent is waited for no longer than a third of what is left", async () => {
+test("a service that is silent is waited for until half of what is left is gone", async () => {
   const startedAtMs = systemClock.elapsed();
   await expect(createWorkflow(arn).start("delivery-1", {}, within(900))).rejects.toThrow();
-  const waitedMs = systemClock.elapsed() - startedAtMs;
-  expect([waitedMs >= 290, waitedMs < 800]).toEqual([true, true]);
+  // How much later a busy machine comes to it is not ours; the next test says what is asked for.
+  expect(systemClock.elapsed() - startedAtMs).toBeGreaterThanOrEqual(440);
 });
 
 test.each([
-  [15_000, 1_500],
-  [4_500, 1_500],
-  [4_499, 1_499],
-  [100, 33],
+  [15_000, 7_500],
+  [4_499, 2_249],
+  [100, 50],
   [0, 1],
 ])("of %d ms that are left a start takes %d at most", async (leftMs, longestMs) => {
   const timeouts: number[] = [];

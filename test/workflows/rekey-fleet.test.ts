@@ -84,7 +84,7 @@ describe("a fleet of 500", () => {
     console.log(`${Math.round(rate / scale)} calls a window of 100 allowed, ${callsAtMs.length} calls for 500 devices`);
     expect(rate).toBeGreaterThan(0.95 * callsPerMinute);
     expect(progressOf("five-hundred")).toMatchObject({ total: 500, done: 490, failed: 10, waiting: 0, finished: true });
-  }, 180_000);
+  });
 });
 
 describe("a run", () => {
@@ -114,7 +114,7 @@ describe("a run", () => {
     const third = await local.over(await local.start("rekeyFleet", input, "third-try"));
     expect([third.status, local.simulator.counters.total - before]).toEqual(["SUCCEEDED", 0]);
     expect(timesDone(linesOf("resumed"))).toEqual(timesDone(lines));
-  }, 90_000);
+  });
 
   test("ends when more devices fail than are tolerated, and a later start does the rest", async () => {
     await begin();
@@ -131,7 +131,7 @@ describe("a run", () => {
     expect(await local.over(await local.start("rekeyFleet", input))).toMatchObject({ status: "SUCCEEDED" });
     expect(linesOf("tolerated").map(({ status }) => status)).toEqual(Array(23).fill("done"));
     for (const deviceId of deviceIds) expect(local.simulator.devices.get(deviceId)?.history).toHaveLength(1);
-  }, 60_000);
+  });
 
   test("waits for a platform that is down, and goes on where it was", async () => {
     await begin();
@@ -145,7 +145,7 @@ describe("a run", () => {
     expect(await local.over(await running)).toMatchObject({ status: "SUCCEEDED" });
     expect(linesOf("outage").map(({ status }) => status)).toEqual(Array(60).fill("done"));
     for (const deviceId of deviceIds) expect(codesOf(deviceId).size).toBe(1);
-  }, 60_000);
+  });
 
   test("names devices that stay online to the end as failed, with what helps", async () => {
     await begin();
