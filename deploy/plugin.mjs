@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
 /**
  * What serverless.yml asks for that the framework does not do by itself: it builds before it packages, gives every
- * function a role of its own made of the `grants` its block names, and puts the functions into a network when there
- * is one.
+ * function a role of its own made of the `grants` its block names, puts the functions into a network when there is one,
+ * and the definitions into the state machines of deploy/workflows.yml.
  */
 export default class RekeyPlugin {
   constructor(serverless) {
@@ -13,7 +15,10 @@ export default class RekeyPlugin {
       properties: { grants: { type: "array", items: { type: "string" }, uniqueItems: true } },
     });
     this.hooks = {
-      initialize: () => this.completeFunctions(),
+      initialize: () => {
+        this.completeFunctions();
+        this.putInDefinitions();
+      },
       "before:package:createDeploymentArtifacts": () => build(serverless.serviceDir),
     };
   }
@@ -52,6 +57,29 @@ export default class RekeyPlugin {
       block.destinations = { onFailure: { type: "sqs", arn: { "Fn::GetAtt": ["DeadLetters", "Arn"] } } };
     }
   }
+
+  /** Every state machine's definition, as the file has it; each of its placeholders must have its substitution. */
+  putInDefinitions() {
+    const { service, serviceDir } = this.serverless;
+    for (const { Type, Properties } of Object.values(service.resources.Resources)) {
+      if (Type !== "AWS::StepFunctions::StateMachine") continue;
+      const name = Properties.StateMachineName.split("-").at(-1);
+      Properties.DefinitionString = definitionOf(name, Properties.DefinitionSubstitutions, serviceDir);
+    }
+  }
+}
+
+function definitionOf(name, substitutions, serviceDir) {
+  const file = `functions/${name}.asl.json`;
+  const definition = readFileSync(join(serviceDir, file), "utf8");
+  const used = new Set([...definition.matchAll(/\$\{([^}]+)\}/g)].map(([, key]) => key));
+  for (const key of used) {
+    if (!Object.hasOwn(substitutions, key))
+      throw new Error(`${file} names \${${key}}, which nothing in deploy/workflows.yml answers`);
+  }
+  const unused = Object.keys(substitutions).filter((key) => !used.has(key));
+  if (unused.length > 0) throw new Error(`deploy/workflows.yml gives ${file} what it does not name: ${unused}`);
+  return definition;
 }
 
 function lambdaRole(statements) {

@@ -81,6 +81,7 @@ export async function definitionsIn(folder: string): Promise<Record<string, Defi
 function substituted(text: string): string {
   return text.replace(/\$\{([A-Za-z0-9]+)\}/g, (_, key: string) => {
     if (key === "FleetBucketName") return localFleetBucket;
+    if (key === "Partition") return "aws";
     const name = key.replace(/FunctionArn$/, "");
     return `arn:aws:lambda:eu-central-1:123456789012:function:${name.charAt(0).toLowerCase()}${name.slice(1)}`;
   });

@@ -57,9 +57,10 @@ export const suppressions = [
     rule: "AwsSolutions-IAM5",
     resources: /^RekeyFleetWorkflowRole$/,
     appliesTo: [
-      "Resource::<FleetBucket.Arn>/*",
-      "Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:rekey-dev-rekeyFleet/*",
+      "Resource::<FleetBucket.Arn>/runs/*",
+      "Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:rekey-dev-rekeyFleet:*",
+      "Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:rekey-dev-rekeyFleet/Batches:*",
     ],
-    reason: "The objects of one bucket, and the child executions of its own map, whose names Step Functions makes.",
+    reason: "The manifests of one bucket, and the child executions of its own map, whose names Step Functions makes.",
   },
 ];
