@@ -5,6 +5,7 @@ import { writeBom } from "./bom.mjs";
 import { entries, entryPoints } from "./entries.mjs";
 import { environmentCredentials, sdkWithoutWhatIsNotCalled } from "./esbuild.sdk.mjs";
 import { writeDescriptions } from "./openapi.mjs";
+import { operations } from "./operations.mjs";
 
 /**
  * Imports of Node's builtins become `process.getBuiltinModule(...)`, one property for each name that is imported: the
@@ -42,7 +43,7 @@ const builtinsWithoutFace = {
 const repository = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
 // They carry the SDK as it is: nobody waits for a cold start of theirs, and S3's client needs what was cut.
-const overBucket = (name) => ["planFleet", "rekeyBatch", "concludeRound"].includes(name);
+const overBucket = (name) => operations.get(name).usesBucket === true;
 const entriesThat = (accept) => Object.fromEntries(Object.entries(entryPoints).filter(([name]) => accept(name)));
 
 const common = {

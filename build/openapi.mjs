@@ -1,20 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { toJSONSchema } from "zod/mini";
-import { authenticateInput, authenticateOutput } from "../functions/authenticate.ts";
-import { rekeyDeviceInput } from "../functions/decideNextStep.ts";
-import { rekeyFleetInput } from "../functions/planFleet.ts";
-import { refreshDeviceKeyInput, refreshDeviceKeyOutput } from "../functions/refreshDeviceKey.ts";
-import {
-  deviceStatus,
-  healthStatus,
-  serviceStatus,
-  statusCheckInput,
-  statusCheckOutput,
-} from "../functions/statusCheck.ts";
-import { deliveryAccepted, deliveryRefused, deliveryResult } from "../functions/ticketWebhook.ts";
 import { errorNames, RekeyError, traitsOf } from "../shared/errors.ts";
 import { problemOf } from "../shared/http/problem.ts";
+import { pathParameters } from "../shared/http/route-input.ts";
 import { sourceConfiguration } from "../shared/webhook/source.ts";
+import { modules, operations, routes } from "./operations.mjs";
 
 /**
  * The API's description, made of the schemas that validate: OpenAPI 3.1 for the HTTP routes, JSON Schemas for direct
@@ -28,125 +18,50 @@ function withoutDialect({ $schema: _, ...schema }) {
   return schema;
 }
 
+/** The schema of one field of an input. */
+function fieldOf(input, name) {
+  const field = input.properties[name];
+  if (field === undefined) throw new Error(`The input has no field "${name}"`);
+  return field;
+}
+
 /** The members of an object schema that these names name, with no others allowed. */
 function part(schema, names) {
-  const properties = Object.fromEntries(names.map((name) => [name, schema.properties[name]]));
+  const properties = Object.fromEntries(names.map((name) => [name, fieldOf(schema, name)]));
   const required = (schema.required ?? []).filter((name) => names.includes(name));
   return { type: "object", properties, ...(required.length === 0 ? {} : { required }), additionalProperties: false };
 }
 
-const refreshInput = inputOf(refreshDeviceKeyInput);
-const header = (name, description, schema) => ({ name, in: "header", description, schema });
-const appId = {
-  name: "appId",
-  in: "query",
-  description: "The application that owns the device, when it is not ours",
-  schema: refreshInput.properties.appId,
-};
-const deviceId = { name: "deviceId", in: "path", required: true, schema: refreshInput.properties.deviceId };
-const accessToken = header(
-  "X-Platform-Access-Token",
-  "A token of the caller's own: used as it is, never renewed; absent: the shared session's",
-  refreshInput.properties.accessToken,
-);
-const requestId = header("X-Request-Id", "Comes back in the answer and stands in every log line", { type: "string" });
-
-const edge = ["InvalidInputError", "RouteNotFoundError", "MethodNotAllowedError"];
-const body = ["PayloadTooLargeError", "UnsupportedMediaTypeError"];
-const session = ["ConfigurationError", "SecretsUnavailableError", "RenewalLimitedError"];
-const platform = ["PlatformThrottledError", "PlatformReplyError", "PlatformUnavailableError"];
-const device = ["ApplicationNotAuthorizedError", "DeviceNotFoundError", "AccessTokenRejectedError"];
-const change = [
-  ...["NodeIdTakenError", "NodeIdChangedError", "DeviceNotActiveError", "DeviceOnlineError", "OutcomeUnknownError"],
-];
 const caller = [{ awsSignature: [] }, { jwt: [] }];
+const requestId = {
+  ...{ name: "X-Request-Id", in: "header", schema: { type: "string" } },
+  description: "Comes back in the answer and stands in every log line",
+};
 
-/** Every route that serverless.yml declares; a test compares the two. */
-const operations = [
-  {
-    route: "PUT /devices/{deviceId}/key",
-    operationId: "refreshDeviceKey",
-    summary: "Re-keys one device: new hardware in the same place gets its verification code",
-    parameters: [
-      deviceId,
-      appId,
-      header(
-        "Idempotency-Key",
-        "With it a repeat asks for the very same code; quoted or bare",
-        refreshInput.properties.idempotencyKey,
-      ),
-      accessToken,
-    ],
-    body: part(refreshInput, ["nodeId", "verifyCode", "timeout", "expectedNodeId"]),
-    answers: { 200: ["The code that the new hardware needs, and until when", outputOf(refreshDeviceKeyOutput)] },
-    errors: [...edge, ...body, ...session, ...platform, ...device, ...change],
-    security: caller,
-  },
-  {
-    route: "GET /devices/{deviceId}/status",
-    operationId: "deviceStatus",
-    summary: "Says whether a device can be re-keyed now, and if not why",
-    parameters: [deviceId, appId, accessToken],
-    answers: { 200: ["The device's state", outputOf(deviceStatus)] },
-    errors: [...edge, ...session, ...platform, ...device],
-    security: caller,
-  },
-  {
-    route: "GET /status",
-    operationId: "serviceStatus",
-    summary: "Says whether the service can work; logs in nowhere",
-    answers: {
-      200: ["All is well", outputOf(serviceStatus)],
-      503: ["Something does not work: its part says which error", outputOf(serviceStatus)],
-    },
-    errors: edge,
-    security: caller,
-  },
-  {
-    route: "GET /health",
-    operationId: "health",
-    summary: "Answers from the function alone",
-    answers: { 200: ["It answers", outputOf(healthStatus)] },
-    errors: ["MethodNotAllowedError"],
-    security: [],
-  },
-  {
-    route: "POST /authenticate",
-    operationId: "authenticate",
-    summary: "Hands out the application's current token, logging in only when there is none",
-    body: part(inputOf(authenticateInput), ["renew", "includeToken"]),
-    answers: { 200: ["Until when the token is valid, and on demand the token", outputOf(authenticateOutput)] },
-    errors: [...edge, ...body, ...session, ...platform],
-    security: caller,
-  },
-  {
-    route: "POST /webhooks/{source}",
-    operationId: "ticketWebhook",
-    summary: "Takes a ticketing system's event; the sender's signature guards it",
-    description: "Errors come with the status that the sender's preset asks for: see the README.",
-    parameters: [{ name: "source", in: "path", required: true, schema: { type: "string" } }],
-    body: { description: "The sender's own payload, signed as the sender signs" },
-    answers: {
-      200: [
-        "For senders that read the answer: the code. For senders that must not see a refusal: why nothing came of it",
-        { anyOf: [outputOf(deliveryResult), outputOf(deliveryRefused)] },
-      ],
-      202: ["Received; what comes of it is told on the ticket", outputOf(deliveryAccepted)],
-      204: ["None of our business"],
-    },
-    errors: [
-      "SignatureError",
-      "PayloadTooLargeError",
-      "InvalidInputError",
-      ...session,
-      ...platform,
-      ...device,
-      ...change,
-    ],
-    otherStatuses: true,
-    security: [],
-  },
-];
+/** What a field is for, where its name does not say it. */
+const meanings = {
+  appId: "The application that owns the device, when it is not ours",
+  accessToken: "A token of the caller's own: used as it is, never renewed; absent: the shared session's",
+  idempotencyKey: "With it a repeat asks for the very same code; quoted or bare",
+};
+
+/** A route's parameters, each with the schema of its field. */
+function parametersOf(key, parts, input) {
+  const parameter = (field, name, where) => ({
+    ...{ name, in: where, ...(where === "path" ? { required: true } : {}) },
+    ...(meanings[field] === undefined ? {} : { description: meanings[field] }),
+    schema: isWhole(parts) ? { type: "string" } : fieldOf(input, field),
+  });
+  return [
+    ...pathParameters(key).map((field) => parameter(field, field, "path")),
+    ...parts
+      .filter((part) => part.in === "query" || part.in === "header")
+      .flatMap((part) => part.fields.map((field) => parameter(field, part.name ?? field, part.in))),
+  ];
+}
+
+/** Whether a route makes its input of the request as a whole: then no field of it stands in one place. */
+const isWhole = (parts) => parts.some((part) => part.in === "request");
 
 const problem = {
   type: "object",
@@ -178,14 +93,13 @@ const problem = {
 
 const answerHeaders = { "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" } };
 
-function answer([description, schema]) {
+function answer(description, schemas) {
+  if (schemas.length === 0) return { description, headers: answerHeaders };
+  const [schema] = schemas.length === 1 ? schemas.map(outputOf) : [{ anyOf: schemas.map(outputOf) }];
   return {
     description,
-    headers:
-      schema === undefined
-        ? answerHeaders
-        : { ...answerHeaders, "Cache-Control": { $ref: "#/components/headers/Cache-Control" } },
-    ...(schema === undefined ? {} : { content: { "application/json": { schema } } }),
+    headers: { ...answerHeaders, "Cache-Control": { $ref: "#/components/headers/Cache-Control" } },
+    content: { "application/json": { schema } },
   };
 }
 
@@ -222,40 +136,48 @@ function problemResponse(status, names) {
   };
 }
 
-function operationObject({
-  operationId,
-  summary,
-  description,
-  parameters = [],
-  body: schema,
-  answers,
-  errors,
-  otherStatuses,
-  security,
-}) {
-  const refused = problems(errors);
-  const own = Object.fromEntries(Object.entries(answers).map(([status, given]) => [status, answer(given)]));
+/** What the description says of a route: what its operation says, and what its operation's file says for readers. */
+function operationObject(key, operation, said) {
+  const { takes = [], open } = operation.routes[key];
+  const input = inputOf(operation.input);
+  const { operationId, summary, description, answers, errors, otherStatuses } = said;
+  const own = Object.entries(answers).map(([status, [words, ...schemas]]) => [status, answer(words, schemas)]);
   const other = {
     description: "Any error, with the status its sender needs",
     content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
   };
+  const body = bodyOf(key, takes, input);
   return {
     operationId,
     summary,
     ...(description === undefined ? {} : { description }),
-    parameters: [...parameters, requestId],
-    ...(schema === undefined ? {} : { requestBody: { content: { "application/json": { schema } } } }),
-    responses: { ...refused, ...own, ...(otherStatuses ? { "4XX": other } : {}), "5XX": other },
-    security,
+    parameters: [...parametersOf(key, takes, input), requestId],
+    ...(body === undefined ? {} : { requestBody: { content: { "application/json": { schema: body } } } }),
+    responses: {
+      ...problems(errors),
+      ...Object.fromEntries(own),
+      ...(otherStatuses ? { "4XX": other } : {}),
+      "5XX": other,
+    },
+    security: open ? [] : caller,
   };
+}
+
+/** The schema of what a route takes as its body; undefined where it takes none. */
+function bodyOf(key, parts, input) {
+  const body = parts.find((part) => part.in === "body");
+  if (body !== undefined) return part(input, body.fields);
+  return isWhole(parts) && !key.startsWith("GET ") ? { description: "As the sender writes it" } : undefined;
 }
 
 /** The document. @returns OpenAPI 3.1 */
 export function openApi() {
   const paths = {};
-  for (const { route, ...operation } of operations) {
-    const [method, path] = route.split(" ");
-    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(operation) };
+  for (const { key, name } of routes) {
+    const said = modules.get(name).descriptions?.()[key];
+    if (said === undefined) throw new Error(`functions/${name}.ts does not describe its route ${key}`);
+    const [method, path] = key.split(" ");
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(key, operations.get(name), said) };
   }
   const text = { schema: { type: "string" } };
   return {
@@ -289,17 +211,23 @@ export function openApi() {
   };
 }
 
+/** What a direct invocation of an operation takes and gives; what a route alone sets is nothing to be sent. */
+function directly(name) {
+  const { input, output } = operations.get(name);
+  const taken = inputOf(input);
+  const names = Object.keys(taken.properties).filter((field) => field !== "health");
+  return [
+    [`${name}.input`, part(taken, names)],
+    [`${name}.output`, outputOf(output)],
+  ];
+}
+
 /** JSON Schemas by file name, for editors and for whoever invokes directly. */
 export function jsonSchemas() {
   return {
-    "authenticate.input": inputOf(authenticateInput),
-    "authenticate.output": outputOf(authenticateOutput),
-    "refreshDeviceKey.input": refreshInput,
-    "refreshDeviceKey.output": outputOf(refreshDeviceKeyOutput),
-    "statusCheck.input": part(inputOf(statusCheckInput), ["deviceId", "appId", "accessToken"]),
-    "statusCheck.output": outputOf(statusCheckOutput),
-    "rekeyDevice.input": inputOf(rekeyDeviceInput),
-    "rekeyFleet.input": inputOf(rekeyFleetInput),
+    ...Object.fromEntries(["authenticate", "refreshDeviceKey", "statusCheck"].flatMap(directly)),
+    "rekeyDevice.input": inputOf(modules.get("decideNextStep").rekeyDeviceInput),
+    "rekeyFleet.input": inputOf(modules.get("planFleet").rekeyFleetInput),
     "webhooks.secret": { type: "object", additionalProperties: inputOf(sourceConfiguration) },
   };
 }

@@ -5,15 +5,17 @@ const names = readdirSync(folder)
   .filter((file) => file.endsWith(".ts"))
   .map((file) => file.slice(0, -".ts".length));
 
-/** Every operation of functions/ by its name, which is its file's and its export's. */
+/** What the files of functions/ export, by their names. */
+export const modules = new Map(
+  await Promise.all(names.map(async (name) => [name, await import(new URL(`${name}.ts`, folder).href)])),
+);
+
+/** Every operation by its name, which is its file's and its export's. */
 export const operations = new Map(
-  await Promise.all(
-    names.map(async (name) => {
-      const { [name]: operation } = await import(new URL(`${name}.ts`, folder).href);
-      if (operation === undefined) throw new Error(`functions/${name}.ts exports no operation "${name}"`);
-      return [name, operation];
-    }),
-  ),
+  [...modules].map(([name, { [name]: operation }]) => {
+    if (operation === undefined) throw new Error(`functions/${name}.ts exports no operation "${name}"`);
+    return [name, operation];
+  }),
 );
 
 /** Every route of every operation: `{ key, name, open }`, by the operation's name. */

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
+import { errorsOf, type RouteDescriptions } from "../shared/http/description.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
-import { bodyOf, queryOf } from "../shared/http/request.ts";
+import { inBody, inQuery } from "../shared/http/route-input.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import { type Clock, isoTime } from "../shared/runtime/clock.ts";
 
@@ -35,17 +36,22 @@ async function run(
   };
 }
 
+/** What the API's description says of it. */
+export const descriptions = (): RouteDescriptions => ({
+  "POST /authenticate": {
+    operationId: "authenticate",
+    summary: "Hands out the application's current token, logging in only when there is none",
+    answers: { 200: ["Until when the token is valid, and on demand the token", authenticateOutput] },
+    errors: [...errorsOf.edge, ...errorsOf.body, ...errorsOf.session, ...errorsOf.platform],
+  },
+});
+
 /** `POST /authenticate`, and invoked directly. */
 export const authenticate = defineOperation({
   input: authenticateInput,
   output: authenticateOutput,
   routes: {
-    "POST /authenticate": {
-      input: (event, faults) => ({
-        ...queryOf(event, [], faults),
-        ...bodyOf(event, ["renew", "includeToken"], faults),
-      }),
-    },
+    "POST /authenticate": { takes: [inQuery(), inBody("renew", "includeToken")] },
   },
   secrets: ["secretId", "sessionSecretId"],
   readAhead: false,

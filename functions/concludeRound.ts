@@ -127,6 +127,7 @@ function waitBefore(round: number, random: () => number): number {
 export const concludeRound = defineOperation({
   input: concludeRoundInput,
   output: concludeRoundOutput,
+  usesBucket: true,
   dependencies: ({ config, clock }) => ({
     objects: createObjectStore(config.fleetBucket, createS3Client(config.objectsEndpoint)),
     clock,

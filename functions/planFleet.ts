@@ -215,6 +215,7 @@ function runOf({ resultKey }: Run): string {
 export const planFleet = defineOperation({
   input: planFleetInput,
   output: planFleetOutput,
+  usesBucket: true,
   dependencies: ({ config, clock }) => ({
     objects: createObjectStore(config.fleetBucket, createS3Client(config.objectsEndpoint)),
     clock,

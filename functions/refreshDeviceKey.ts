@@ -1,8 +1,10 @@
 import * as z from "zod/mini";
 import { appId, deviceId, nodeId, timeoutSeconds, verifyCode } from "../shared/device.ts";
+import { errorsOf, type RouteDescriptions } from "../shared/http/description.ts";
 import { accessToken, idempotencyKey } from "../shared/http/fields.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
-import { bodyOf, headerOf, idempotencyKeyOf, queryOf } from "../shared/http/request.ts";
+import { idempotencyKeyOf } from "../shared/http/request.ts";
+import { inBody, inHeader, inQuery } from "../shared/http/route-input.ts";
 import { auditedRefresh } from "../shared/platform/audit.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
@@ -56,19 +58,28 @@ async function run(
   };
 }
 
+/** What the API's description says of it. */
+export const descriptions = (): RouteDescriptions => ({
+  "PUT /devices/{deviceId}/key": {
+    operationId: "refreshDeviceKey",
+    summary: "Re-keys one device: new hardware in the same place gets its verification code",
+    answers: { 200: ["The code that the new hardware needs, and until when", refreshDeviceKeyOutput] },
+    errors: Object.values(errorsOf).flat(),
+  },
+});
+
 /** `PUT /devices/{deviceId}/key`, and invoked directly. */
 export const refreshDeviceKey = defineOperation({
   input: refreshDeviceKeyInput,
   output: refreshDeviceKeyOutput,
   routes: {
     "PUT /devices/{deviceId}/key": {
-      input: (event, faults) => ({
-        ...bodyOf(event, ["nodeId", "verifyCode", "timeout", "expectedNodeId"], faults),
-        ...queryOf(event, ["appId"], faults),
-        deviceId: event.pathParameters?.["deviceId"],
-        accessToken: headerOf(event, "x-platform-access-token"),
-        idempotencyKey: idempotencyKeyOf(event),
-      }),
+      takes: [
+        inBody("nodeId", "verifyCode", "timeout", "expectedNodeId"),
+        inQuery("appId"),
+        inHeader("accessToken", "X-Platform-Access-Token"),
+        inHeader("idempotencyKey", "Idempotency-Key", idempotencyKeyOf),
+      ],
     },
   },
   secrets: ["secretId", "sessionSecretId"],

@@ -88,6 +88,7 @@ async function run(
 export const rekeyBatch = defineOperation({
   input: rekeyBatchInput,
   output: rekeyBatchOutput,
+  usesBucket: true,
   secrets: ["secretId", "sessionSecretId"],
   readAhead: false,
   dependencies: (sandbox): Dependencies => {

@@ -1,9 +1,10 @@
 import * as z from "zod/mini";
 import { appId, deviceId } from "../shared/device.ts";
 import { type ErrorName, RekeyError } from "../shared/errors.ts";
+import { errorsOf, type RouteDescriptions } from "../shared/http/description.ts";
 import { accessToken } from "../shared/http/fields.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
-import { headerOf, queryOf } from "../shared/http/request.ts";
+import { inHeader, inQuery, ofRequest } from "../shared/http/route-input.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 
@@ -106,6 +107,31 @@ async function checkService(
   return { ok: secret.ok && session.ok && connection.ok, secret, session, platform: connection };
 }
 
+/** What the API's description says of it. */
+export const descriptions = (): RouteDescriptions => ({
+  "GET /devices/{deviceId}/status": {
+    operationId: "deviceStatus",
+    summary: "Says whether a device can be re-keyed now, and if not why",
+    answers: { 200: ["The device's state", deviceStatus] },
+    errors: [...errorsOf.edge, ...errorsOf.session, ...errorsOf.platform, ...errorsOf.device],
+  },
+  "GET /status": {
+    operationId: "serviceStatus",
+    summary: "Says whether the service can work; logs in nowhere",
+    answers: {
+      200: ["All is well", serviceStatus],
+      503: ["Something does not work: its part says which error", serviceStatus],
+    },
+    errors: errorsOf.edge,
+  },
+  "GET /health": {
+    operationId: "health",
+    summary: "Answers from the function alone",
+    answers: { 200: ["It answers", healthStatus] },
+    errors: ["MethodNotAllowedError"],
+  },
+});
+
 /**
  * `GET /devices/{deviceId}/status`, `GET /status`, `GET /health`, and invoked directly; it also refuses every route that
  * does not exist.
@@ -115,14 +141,10 @@ export const statusCheck = defineOperation({
   output: statusCheckOutput,
   routes: {
     "GET /devices/{deviceId}/status": {
-      input: (event, faults) => ({
-        ...queryOf(event, ["appId"], faults),
-        deviceId: event.pathParameters?.["deviceId"] ?? "",
-        accessToken: headerOf(event, "x-platform-access-token"),
-      }),
+      takes: [inQuery("appId"), inHeader("accessToken", "X-Platform-Access-Token")],
     },
-    "GET /status": { input: (event, faults) => queryOf(event, [], faults) },
-    "GET /health": { open: true, input: () => ({ health: true }) },
+    "GET /status": { takes: [inQuery()] },
+    "GET /health": { open: true, takes: [ofRequest(() => ({ health: true }))] },
   },
   isDefault: true,
   secrets: ["secretId", "sessionSecretId"],

@@ -1,7 +1,9 @@
 import * as z from "zod/mini";
 import { RekeyError } from "../shared/errors.ts";
+import { errorsOf, type RouteDescriptions } from "../shared/http/description.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { rawBodyOf } from "../shared/http/request.ts";
+import { ofRequest } from "../shared/http/route-input.ts";
 import { auditedRefresh } from "../shared/platform/audit.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import { type Clock, type Deadline, deadlineIn, isoTime } from "../shared/runtime/clock.ts";
@@ -239,6 +241,29 @@ function ticketOf(order: Pick<Order, "ticketId">, source: Source): string | unde
   return source.ticket === undefined ? undefined : order.ticketId;
 }
 
+/** What the API's description says of it. */
+export const descriptions = (): RouteDescriptions => ({
+  "POST /webhooks/{source}": {
+    operationId: "ticketWebhook",
+    summary: "Takes a ticketing system's event, as that system signs it; the sender's signature guards the route",
+    description: "Errors come with the status that the sender's preset asks for: see docs/tickets.md.",
+    answers: {
+      200: [
+        "For senders that read the answer: the code. For senders that must not see a refusal: why nothing came of it",
+        deliveryResult,
+        deliveryRefused,
+      ],
+      202: ["Received; what comes of it is told on the ticket", deliveryAccepted],
+      204: ["None of our business"],
+    },
+    errors: [
+      ...(["SignatureError", "PayloadTooLargeError", "InvalidInputError"] as const),
+      ...[...errorsOf.session, ...errorsOf.platform, ...errorsOf.device, ...errorsOf.change],
+    ],
+    otherStatuses: true,
+  },
+});
+
 /** `POST /webhooks/{source}`. */
 export const ticketWebhook = defineOperation({
   input: ticketWebhookInput,
@@ -247,11 +272,7 @@ export const ticketWebhook = defineOperation({
     "POST /webhooks/{source}": {
       open: true,
       ownRequestId: true,
-      input: (event) => ({
-        source: event.pathParameters?.["source"] ?? "",
-        headers: event.headers,
-        body: rawBodyOf(event, maxBodyBytes),
-      }),
+      takes: [ofRequest((event) => ({ headers: event.headers, body: rawBodyOf(event, maxBodyBytes) }))],
     },
   },
   secrets: ["webhooksSecretId", "secretId", "sessionSecretId"],

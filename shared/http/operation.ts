@@ -24,8 +24,19 @@ export interface Route {
   readonly open?: true;
   /** A stranger's X-Request-Id is not taken over: what an id of ours stands in is no place for others to write into. */
   readonly ownRequestId?: true;
-  /** The operation's input out of a request; adds to `faults` what does not belong there. @throws the edge's errors */
-  input(event: HttpEvent, faults: Fault[]): unknown;
+  /** Where the fields of the input stand, beside those that the path names; of two parts with one field the later counts. */
+  readonly takes?: readonly RequestPart[];
+}
+
+/** A part of a request with fields of the input: see route-input.ts. */
+export interface RequestPart {
+  /** `request`: none of the others, but what the route makes of the request as a whole. */
+  readonly in: "body" | "query" | "header" | "request";
+  readonly fields: readonly string[];
+  /** The header's name. */
+  readonly name?: string;
+  /** Reads them; adds to `faults` what does not belong there. @throws the edge's errors */
+  read(event: HttpEvent, faults: Fault[]): object;
 }
 
 /** An operation's routes by their keys. */
@@ -40,6 +51,8 @@ export interface Operation<Input extends z.ZodMiniType, Output extends z.ZodMini
   readonly routes?: Routes;
   /** API Gateway's `$default` route leads here: it answers 404 and 405 for the routes of all. */
   readonly isDefault?: true;
+  /** It works on the objects of fleet runs: its bundle holds the whole SDK, of which S3's client needs what others do not. */
+  readonly usesBucket?: true;
   run(input: z.output<Input>, invocation: Invocation, dependencies: Dependencies): Promise<z.input<Output>>;
   /** The status of an answer over HTTP; 200 when absent. */
   statusOf?(output: z.output<Output>): number;

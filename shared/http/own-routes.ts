@@ -1,7 +1,7 @@
 import { type Fault, RekeyError } from "../errors.ts";
 import type { Middleware, Request } from "./chain.ts";
-import type { Route, Routes } from "./operation.ts";
-import type { HttpEvent } from "./request.ts";
+import type { Routes } from "./operation.ts";
+import { pathParameters, routeInput } from "./route-input.ts";
 
 interface OwnRoutesOptions {
   readonly routes: Routes;
@@ -19,27 +19,33 @@ interface OwnRoutesOptions {
  * @throws TypeError a key is not written as API Gateway writes it
  */
 export function ownRoutes({ routes, otherRoutes = [] }: OwnRoutesOptions): Middleware {
-  const own = new Map(Object.entries(routes));
-  const known = [...own.keys(), ...otherRoutes].map(knownRoute);
+  const own = new Map(Object.entries(routes).map(([key, { takes = [] }]) => [key, { ...knownRoute(key), takes }]));
+  const known = [...own.values(), ...otherRoutes.map(knownRoute)];
   const ownRoutesBefore = (request: Request): void => {
-    const { internal } = request;
-    if (internal.http === undefined) return;
-    const faults: Fault[] = [];
-    request.event = routeOf(internal.http).input(internal.http, faults);
-    internal.faults = faults;
-  };
-
-  function routeOf({ routeKey, rawPath, requestContext: { http } }: HttpEvent): Route {
-    const chosen = known.find(({ key }) => key === routeKey);
-    const route = own.get(routeKey);
-    if (route !== undefined && chosen?.method === http.method && chosen.decoded.test(rawPath)) return route;
-    const allow = known.filter(({ path }) => path.test(rawPath)).map(({ method }) => method);
-    if (allow.length === 0 || allow.includes(http.method)) {
-      throw new RekeyError("RouteNotFoundError", "There is no such route");
+    const { http } = request.internal;
+    if (http === undefined) return;
+    const { rawPath, routeKey, requestContext } = http;
+    const { method } = requestContext.http;
+    const chosen = own.get(routeKey);
+    if (chosen?.method !== method || !chosen.decoded.test(rawPath)) {
+      throw refusal(
+        method,
+        known.filter(({ path }) => path.test(rawPath)),
+      );
     }
-    throw new RekeyError("MethodNotAllowedError", `This route takes ${allow.join(", ")}`, { allow });
-  }
+    const faults: Fault[] = [];
+    request.event = routeInput(chosen.takes, chosen.parameters, http, faults);
+    request.internal.faults = faults;
+  };
   return { before: ownRoutesBefore };
+}
+
+function refusal(method: string, samePath: readonly { readonly method: string }[]): RekeyError {
+  const allow = samePath.map((route) => route.method);
+  if (allow.length === 0 || allow.includes(method)) {
+    return new RekeyError("RouteNotFoundError", "There is no such route");
+  }
+  return new RekeyError("MethodNotAllowedError", `This route takes ${allow.join(", ")}`, { allow });
 }
 
 function knownRoute(key: string) {
@@ -47,8 +53,8 @@ function knownRoute(key: string) {
   if (method === undefined || path === undefined) throw new TypeError(`"${key}" is not a route's key`);
   const pattern = (parameter: string) => path.replaceAll(/\{\w+\}/g, parameter);
   return {
-    key,
     method,
+    parameters: pathParameters(key),
     path: new RegExp(`^${pattern("[^/]+")}$`),
     // The gateway has decoded it: a parameter can hold slashes. A stage, or a domain's base path, may stand before it.
     decoded: new RegExp(`${pattern(".+")}$`, "s"),

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadAwsServiceSpec } from "@aws-cdk/aws-service-spec";
 import { beforeAll, describe, expect, test } from "vitest";
+import { operations, ownRoutes } from "../operations.ts";
 import {
   entriesOf,
   functionsOf,
@@ -32,7 +33,7 @@ const withoutResources: Readonly<Record<string, RegExp>> = {
   SendTraces: /^xray:(Put|GetSampling)[A-Za-z]+$/,
 };
 
-const openRoutes = ["$default", "GET /health", "POST /webhooks/{source}"];
+const openRoutes = ["$default", ...ownRoutes.filter(({ open }) => open).map(({ key }) => key)].sort();
 
 let iam: Packaged;
 let jwt: Packaged;
@@ -101,15 +102,7 @@ describe("the emitted template", () => {
 });
 
 describe("the gateway", () => {
-  const routes = [
-    "$default",
-    "GET /devices/{deviceId}/status",
-    "GET /health",
-    "GET /status",
-    "POST /authenticate",
-    "POST /webhooks/{source}",
-    "PUT /devices/{deviceId}/key",
-  ];
+  const routes = ["$default", ...ownRoutes.map(({ key }) => key)].sort();
 
   test.each([
     ["AWS_IAM", () => iam],
@@ -169,16 +162,23 @@ describe("the roles", () => {
   const secret = (name: string) => `secret:rekey/dev/${name}-??????`;
   const common = ["WriteOwnLog", "LeaveDeadLetter"];
   const session = [...common, "ReadApplicationSecret", "ShareSession"];
-  const fleet = ["ReadFleet", "WriteRuns", "ListFleet"];
-  const expected: Record<string, string[]> = {
-    ...{ authenticate: session, decideNextStep: common },
-    refreshDeviceKey: session,
-    statusCheck: session,
-    ticketWebhook: [...session, "ReadWebhooksSecret", "StartRekeyDevice", "FindRekeyDevice"],
-    writeTicketNote: [...common, "ReadApplicationSecret", "ReadWebhooksSecret"],
-    ...{ planFleet: [...common, ...fleet], concludeRound: [...common, ...fleet] },
-    rekeyBatch: [...session, ...fleet],
+  const sids = {
+    secretId: "ReadApplicationSecret",
+    sessionSecretId: "ShareSession",
+    webhooksSecretId: "ReadWebhooksSecret",
   };
+  const more: Record<string, string[]> = { ticketWebhook: ["StartRekeyDevice", "FindRekeyDevice"] };
+  const expected = Object.fromEntries(
+    [...operations].map(([name, { secrets = [], usesBucket }]) => [
+      name,
+      [
+        ...common,
+        ...secrets.map((secret) => sids[secret]),
+        ...(usesBucket ? ["ReadFleet", "WriteRuns", "ListFleet"] : []),
+        ...(more[name] ?? []),
+      ].sort(),
+    ]),
+  );
 
   test("are one for each function, and hold exactly what it needs", () => {
     const roles = functionsOf(iam).map(([, resource]) => JSON.stringify(resource.Properties["Role"]));
@@ -186,7 +186,9 @@ describe("the roles", () => {
     const found = Object.fromEntries(
       functionsOf(iam).map(([, resource]) => [
         shortName(resource),
-        statementsOf(roleOf(iam, shortName(resource))).map((statement) => statement.Sid ?? "without a name"),
+        statementsOf(roleOf(iam, shortName(resource)))
+          .map((statement) => statement.Sid ?? "without a name")
+          .sort(),
       ]),
     );
     expect(found).toEqual(expected);

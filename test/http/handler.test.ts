@@ -5,7 +5,7 @@ import * as z from "zod/mini";
 import { errorNames, RekeyError } from "../../shared/errors.ts";
 import { createHandler } from "../../shared/http/handler.ts";
 import { defineOperation, type Invocation } from "../../shared/http/operation.ts";
-import { bodyOf } from "../../shared/http/request.ts";
+import { inBody } from "../../shared/http/route-input.ts";
 import { type Clock, systemClock } from "../../shared/runtime/clock.ts";
 import { createLog } from "../../shared/runtime/log.ts";
 import { createMetrics } from "../../shared/runtime/metrics.ts";
@@ -22,7 +22,7 @@ function open(run: (invocation: Invocation) => Promise<unknown>, statusOf?: () =
   const runtime = { clock, log: createLog("INFO", write), metrics: createMetrics({ write, clock, stage: "test" }) };
   const operation = defineOperation({
     ...{ input, output, ...(statusOf === undefined ? {} : { statusOf }) },
-    routes: { "PUT /wishes/{name}": { input: (event, faults) => bodyOf(event, ["wish"], faults) } },
+    routes: { "PUT /wishes": { takes: [inBody("wish")] } },
     dependencies: () => undefined,
     run: async (_, invocation) => (await run(invocation)) as { told: string },
   });
@@ -36,7 +36,7 @@ const contextOf = (milliseconds: number | undefined) =>
     ...(milliseconds === undefined ? {} : { getRemainingTimeInMillis: () => milliseconds }),
   }) as unknown as Context;
 const http = (changes: object = {}) => ({
-  ...{ version: "2.0", routeKey: "PUT /wishes/{name}", rawPath: "/wishes/one", headers: {} },
+  ...{ version: "2.0", routeKey: "PUT /wishes", rawPath: "/wishes", headers: {} },
   ...{ requestContext: { http: { method: "PUT" } }, isBase64Encoded: false },
   ...changes,
 });

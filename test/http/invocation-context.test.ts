@@ -9,8 +9,8 @@ import { eventOf, requestOf, through } from "./one-request.ts";
 const clock: Clock = { ...systemClock, elapsed: () => 1_000 };
 const log = createLog("INFO", () => undefined);
 const routes: Routes = {
-  "PUT /wishes/{name}": { input: () => 0 },
-  "POST /webhooks/{source}": { open: true, ownRequestId: true, input: () => 0 },
+  "PUT /wishes/{name}": {},
+  "POST /webhooks/{source}": { open: true, ownRequestId: true },
 };
 const link = invocationContext({ clock, log, routes });
 

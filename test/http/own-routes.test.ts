@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { Routes } from "../../shared/http/operation.ts";
 import { ownRoutes } from "../../shared/http/own-routes.ts";
+import { inQuery, ofRequest } from "../../shared/http/route-input.ts";
 import { eventOf, requestOf, through } from "./one-request.ts";
 
 const routes: Routes = {
-  "PUT /devices/{deviceId}/key": { input: () => "key" },
-  "GET /devices/{deviceId}/status": { input: () => "status" },
-  "GET /health": { open: true, input: () => "health" },
+  "PUT /devices/{deviceId}/key": { takes: [ofRequest(() => ({ made: "key" }))] },
+  "GET /devices/{deviceId}/status": { takes: [ofRequest(() => ({ made: "status" }))] },
+  "GET /health": { open: true, takes: [ofRequest(() => ({ made: "health" }))] },
 };
 const otherRoutes = ["POST /authenticate", "POST /webhooks/{source}"];
 
@@ -28,7 +29,7 @@ describe("a route of the operation's own", () => {
     ["GET /health", "GET", "/health", "health"],
     ["GET /health", "GET", "/a/base/path/health", "health"],
   ])("%s takes %s %j", (key, method, path, input) => {
-    expect(inputFor(key, method, path)).toBe(input);
+    expect(inputFor(key, method, path)).toMatchObject({ made: input });
   });
 });
 
@@ -67,7 +68,10 @@ describe("whatever else", () => {
   });
 
   test("names every method of a path that has several", () => {
-    const two: Routes = { "GET /x": { input: () => 0 }, "PUT /x": { input: () => 0 } };
+    const two: Routes = {
+      "GET /x": { takes: [ofRequest(() => ({ made: 0 }))] },
+      "PUT /x": { takes: [ofRequest(() => ({ made: 0 }))] },
+    };
     expect(() => inputFor("$default", "POST", "/x", two)).toThrow("This route takes GET, PUT");
   });
 
@@ -77,12 +81,10 @@ describe("whatever else", () => {
 });
 
 test("what does not belong into a request is told to the next link", () => {
-  const route = { input: (_: unknown, faults: { path: string; message: string }[]) => void faults.push(fault) };
-  const fault = { path: "colour", message: "is unknown" };
-  const http = eventOf();
-  const link = ownRoutes({ routes: { "PUT /wishes/{name}": route } });
+  const http = eventOf({ queryStringParameters: { colour: "red" } });
+  const link = ownRoutes({ routes: { "PUT /wishes/{name}": { takes: [inQuery()] } } });
   const { internal } = through(link, "before", requestOf({ event: http, internal: { http } }));
-  expect(internal.faults).toEqual([fault]);
+  expect(internal.faults).toEqual([{ path: "colour", message: "is unknown" }]);
 });
 
 test("a direct invocation's input stays what it is", () => {
