@@ -43,7 +43,7 @@ const builtinsWithoutFace = {
 const repository = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
 // They carry the SDK as it is: nobody waits for a cold start of theirs, and S3's client needs what was cut.
-const overBucket = (name) => operations.get(name).usesBucket === true;
+const overBucket = (name) => operations.get(name)?.usesBucket === true;
 const entriesThat = (accept) => Object.fromEntries(Object.entries(entryPoints).filter(([name]) => accept(name)));
 
 const common = {
