@@ -11,12 +11,15 @@ import { type Bundle, buildBundles, ownerOf, partsOf } from "./bundles.ts";
 
 // Counts are the same on every machine; times are not, and belong to `npm run bench`.
 
-/** The most that a bundle may weigh, in bytes; one of an operation that is not named, what re-keying may. */
+/** The most that a bundle may weigh, in bytes; one that is not named, what re-keying may. */
 const limits: Readonly<Record<string, { readonly minified: number; readonly gzipped: number }>> = {
   authenticate: { minified: 141_000, gzipped: 49_000 },
+  decideNextStep: { minified: 60_000, gzipped: 20_500 },
   statusCheck: { minified: 144_000, gzipped: 50_000 },
-  ticketWebhook: { minified: 267_000, gzipped: 89_000 },
-  writeTicketNote: { minified: 223_000, gzipped: 75_000 },
+  ticketWebhook: { minified: 180_000, gzipped: 62_500 },
+  // What it starts for a source with expressions: the engine, and the payload's reading.
+  "ticketWebhook-expressions": { minified: 90_000, gzipped: 29_000 },
+  writeTicketNote: { minified: 140_000, gzipped: 48_500 },
 };
 const usual = { minified: 150_000, gzipped: 50_000 };
 
@@ -47,9 +50,12 @@ beforeAll(async () => {
 });
 
 describe("a bundle", () => {
-  const waitedFor = [...operations].flatMap(([name, { usesBucket }]) => (usesBucket ? [] : [name]));
+  const waitedFor = [
+    ...[...operations].flatMap(([name, { usesBucket }]) => (usesBucket ? [] : [name])),
+    "ticketWebhook-expressions",
+  ];
 
-  test("is built for every operation that somebody waits for", () => {
+  test("is built of all that somebody waits for", () => {
     expect(bundles.map(({ name }) => name).sort()).toEqual([...waitedFor].sort());
   });
 
