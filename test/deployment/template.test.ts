@@ -33,7 +33,7 @@ const withoutResources: Readonly<Record<string, RegExp>> = {
   SendTraces: /^xray:(Put|GetSampling)[A-Za-z]+$/,
 };
 
-const openRoutes = ["$default", ...ownRoutes.filter(({ open }) => open).map(({ key }) => key)].sort();
+const openRoutes = ["$default", ...ownRoutes.flatMap(({ open, key }) => (open ? [key] : []))].sort();
 
 let iam: Packaged;
 let jwt: Packaged;
@@ -162,22 +162,15 @@ describe("the roles", () => {
   const secret = (name: string) => `secret:rekey/dev/${name}-??????`;
   const common = ["WriteOwnLog", "LeaveDeadLetter"];
   const session = [...common, "ReadApplicationSecret", "ShareSession"];
-  const sids = {
-    secretId: "ReadApplicationSecret",
-    sessionSecretId: "ShareSession",
-    webhooksSecretId: "ReadWebhooksSecret",
-  };
+  const [secretId, sessionSecretId, webhooksSecretId] = ["ReadApplicationSecret", "ShareSession", "ReadWebhooksSecret"];
+  const sids = { secretId, sessionSecretId, webhooksSecretId };
+  const bucket = ["ReadFleet", "WriteRuns", "ListFleet"];
   const more: Record<string, string[]> = { ticketWebhook: ["StartRekeyDevice", "FindRekeyDevice"] };
   const expected = Object.fromEntries(
-    [...operations].map(([name, { secrets = [], usesBucket }]) => [
-      name,
-      [
-        ...common,
-        ...secrets.map((secret) => sids[secret]),
-        ...(usesBucket ? ["ReadFleet", "WriteRuns", "ListFleet"] : []),
-        ...(more[name] ?? []),
-      ].sort(),
-    ]),
+    [...operations].map(([name, { secrets = [], usesBucket }]) => {
+      const own = [...secrets.map((one) => sids[one]), ...(usesBucket ? bucket : []), ...(more[name] ?? [])];
+      return [name, [...common, ...own].sort()];
+    }),
   );
 
   test("are one for each function, and hold exactly what it needs", () => {
