@@ -1,4 +1,5 @@
 import { RekeyError } from "../errors.ts";
+import { memberOf } from "../json.ts";
 
 /**
  * How far a request is on its way. What a failure leaves open depends on this alone: `connecting`, nothing of the
@@ -63,6 +64,11 @@ function isNetworkFault(cause: unknown): boolean {
   return /^(?!EPROTO$|ERR_)(E[A-Z0-9_]+)?$/.test(codeOf(cause));
 }
 
+/** Whether another authority, of the same name, could have verified the certificate. */
+export function isNamesake(error: RekeyError): boolean {
+  return /^(CERT_SIGNATURE_FAILURE|UNABLE_TO_)/.test(codeOf(error.cause));
+}
+
 function codeOf(cause: unknown): string {
-  return typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "";
+  return String(memberOf(cause, "code") ?? "");
 }

@@ -1,10 +1,11 @@
-import { createSecretKey, type KeyObject, X509Certificate } from "node:crypto";
-import { createSecureContext, type SecureContext } from "node:tls";
+import { createSecretKey, type KeyObject } from "node:crypto";
+import type { SecureContext } from "node:tls";
 import * as z from "zod/mini";
 import { RekeyError } from "../errors.ts";
 import { jsonOf } from "../json.ts";
 import { type Clock, type Deadline, isRecent } from "../runtime/clock.ts";
 import type { Secrets } from "../runtime/secrets.ts";
+import { readTlsMaterial } from "./certificates.ts";
 
 /** What the application secret holds, checked and ready for use. */
 export interface Credentials {
@@ -13,8 +14,8 @@ export interface Credentials {
   readonly baseUrl: URL;
   readonly appId: string;
   readonly secret: string;
-  /** Undefined for plain HTTP, which only a loopback host may speak. */
-  readonly secureContext: SecureContext | undefined;
+  /** To be tried one after the other (see certificates.ts); none for plain HTTP, which only a loopback host may speak. */
+  readonly secureContexts: readonly SecureContext[];
   /** The name to verify in the platform's certificate, when it is not the host of `baseUrl`. */
   readonly serverName: string | undefined;
   /** Header that carries the appId; `app_key` unless the secret says otherwise. */
@@ -92,28 +93,18 @@ export function parseCredentials(text: string, versionId: string): Credentials {
     baseUrl: url,
     appId,
     secret,
-    secureContext: url.protocol === "https:" ? secureContextOf(parsed.data) : undefined,
+    secureContexts: url.protocol === "https:" ? secureContextsOf(parsed.data) : [],
     serverName: serverName ?? undefined,
     appKeyHeader: appKeyHeader ?? "app_key",
     codeKey: codeKey == null ? undefined : createSecretKey(Buffer.from(codeKey, "base64")),
   };
 }
 
-function secureContextOf({ ca, clientCertificate, clientKey }: z.infer<typeof applicationSecret>): SecureContext {
-  if ((clientCertificate == null) !== (clientKey == null)) {
-    throw malformed("is malformed: clientCertificate and clientKey belong together");
-  }
+function secureContextsOf(material: z.infer<typeof applicationSecret>): readonly SecureContext[] {
   try {
-    // OpenSSL passes over a CA that it cannot read, and would then trust nobody.
-    if (ca != null) new X509Certificate(ca);
-    return createSecureContext({
-      ...(ca == null ? {} : { ca }),
-      ...(clientCertificate == null ? {} : { cert: clientCertificate }),
-      ...(clientKey == null ? {} : { key: clientKey }),
-    });
-  } catch {
-    // OpenSSL's own message can quote what it could not read, so it goes no further.
-    throw malformed("is malformed: ca, clientCertificate or clientKey is not PEM, or key and certificate do not match");
+    return readTlsMaterial(material);
+  } catch (error) {
+    throw malformed(`is malformed: ${error instanceof TypeError ? error.message : "its certificates cannot be read"}`);
   }
 }
 

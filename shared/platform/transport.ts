@@ -1,10 +1,10 @@
 import * as http from "node:http";
 import * as https from "node:https";
-import { connect as plainConnect, type Socket } from "node:net";
-import { type TLSSocket, connect as tlsConnect } from "node:tls";
+import { isIP, connect as plainConnect, type Socket } from "node:net";
+import { checkServerIdentity, type PeerCertificate, type SecureContext, connect as tlsConnect } from "node:tls";
 import type { RekeyError } from "../errors.ts";
 import type { Clock, Deadline } from "../runtime/clock.ts";
-import { connectionFault, type Phase, unreachable } from "./connection-fault.ts";
+import { connectionFault, isNamesake, type Phase, unreachable } from "./connection-fault.ts";
 import type { Credentials } from "./credentials.ts";
 
 /** One request to the platform. */
@@ -51,7 +51,7 @@ export interface Transport {
   distrust(reply: Reply): void;
   /** Opens a connection and closes it. @throws ConfigurationError, PlatformUnavailableError */
   probe(deadline: Deadline): Promise<void>;
-  /** Closes the connections that nobody uses. */
+  /** Closes the connections that nobody uses, and each other one once its answer is there. */
   close(): void;
 }
 
@@ -68,22 +68,14 @@ const quietMs = 100;
 
 /** Connections over TLS with verification always on, or plain ones to a loopback host. */
 export function createTransport(credentials: Credentials, clock: Clock, onSend: () => void): Transport {
-  const { baseUrl, secureContext, serverName } = credentials;
-  const Agent = secureContext === undefined ? http.Agent : https.Agent;
-  const agent = new Agent({ keepAlive: true, scheduling: "lifo" });
-  const secure = {
-    ...(secureContext === undefined ? {} : { secureContext }),
-    ...(serverName === undefined ? {} : { servername: serverName }),
-    rejectUnauthorized: true,
-  };
-  const target = {
-    hostname: baseUrl.hostname.replace(/^\[|\]$/g, ""),
-    port: baseUrl.port === "" ? undefined : baseUrl.port,
-    agent,
-    ...secure,
-  };
+  const { baseUrl, secureContexts, serverName } = credentials;
+  const isSecure = secureContexts.length > 0;
+  const agent = new (isSecure ? https.Agent : http.Agent)({ keepAlive: true, scheduling: "lifo" });
+  const host = baseUrl.hostname.replace(/^\[|\]$/g, "");
+  const port = Number(baseUrl.port === "" ? (isSecure ? 443 : 80) : baseUrl.port);
+  const target = { host, port, rejectUnauthorized: true, ...expectedName(serverName) };
   const prefix = baseUrl.pathname.replace(/\/+$/, "");
-  const request = secureContext === undefined ? http.request : https.request;
+  const request = isSecure ? https.request : http.request;
   const cameOver = new WeakMap<Reply, Socket>();
   let usedAtMs = clock.now();
   let changedAtMs = Number.NEGATIVE_INFINITY;
@@ -93,12 +85,19 @@ export function createTransport(credentials: Credentials, clock: Clock, onSend: 
     for (const socket of idle()) socket.destroy();
   };
 
-  function attempt(exchange: Exchange, timeoutMs: number): Promise<SendResult | "dead"> {
-    const { method, path, headers, body = "" } = exchange;
+  const trusting = createTrust(secureContexts);
+
+  function attempt({ method, path, headers, body = "" }: Exchange, endMs: number): Promise<SendResult | "dead"> {
     onSend();
     const length = body === "" ? {} : { "content-length": String(Buffer.byteLength(body)) };
-    const options = { ...target, method, path: `${prefix}${path}`, headers: { ...headers, ...length } };
-    return follow(request(options), body, timeoutMs, cameOver);
+    const plain = { ...target, agent, method, path: `${prefix}${path}`, headers: { ...headers, ...length } };
+    return trusting(
+      (secureContext) => {
+        const options = { ...plain, secureContext };
+        return follow(request(options), body, endMs - clock.elapsed(), cameOver);
+      },
+      (result) => (result !== "dead" && result.kind === "unsent" ? result.error : undefined),
+    );
   }
 
   return {
@@ -108,26 +107,60 @@ export function createTransport(credentials: Credentials, clock: Clock, onSend: 
       const loudMs = changedAtMs + quietMs - clock.elapsed();
       if (exchange.uncheckable === true && loudMs > 0) await clock.sleep(Math.min(loudMs, exchange.timeoutMs / 2));
       if (idle().length > 0) await whatCameMeanwhile();
-      let result = await attempt(exchange, endMs - clock.elapsed());
+      let result = await attempt(exchange, endMs);
       if (result === "dead") {
         // The peer closed a kept-alive connection while we wrote into it; its siblings are as old.
         dropIdle();
-        const leftMs = endMs - clock.elapsed();
-        if (exchange.onlyOnce !== true && leftMs >= leastRepeatMs) result = await attempt(exchange, leftMs);
+        const mayRepeat = exchange.onlyOnce !== true && endMs - clock.elapsed() >= leastRepeatMs;
+        if (mayRepeat) result = await attempt(exchange, endMs);
       }
       usedAtMs = clock.now();
       if (exchange.method === "PUT") changedAtMs = clock.elapsed();
       return result === "dead" ? { kind: "lost", cause: new Error("Connection closed") } : result;
     },
     distrust: (reply) => void cameOver.get(reply)?.destroy(),
-    probe(deadline) {
-      const { hostname, port } = target;
-      const host = { host: hostname, port: Number(port ?? (secureContext === undefined ? 80 : 443)) };
-      const socket = secureContext === undefined ? plainConnect(host) : tlsConnect({ ...host, ...secure });
-      return handshake(socket, Math.max(1, deadline.remaining()));
+    async probe(deadline) {
+      const error = await trusting(
+        (secureContext) => {
+          const socket = isSecure ? tlsConnect({ ...target, secureContext }) : plainConnect(target);
+          return connect(socket, Math.max(1, deadline.remaining()));
+        },
+        (result) => result,
+      );
+      if (error !== undefined) throw error;
     },
-    close: () => agent.destroy(),
+    close() {
+      // What is under way may end; no connection is kept after it.
+      agent.maxFreeSockets = 0;
+      dropIdle();
+    },
   };
+}
+
+/** Tries again where another authority of the same name may vouch for the platform; nothing was sent then. */
+function createTrust(secureContexts: readonly SecureContext[]) {
+  let trusted = 0;
+  return async <Result>(
+    attempt: (secureContext: SecureContext | undefined) => Promise<Result>,
+    errorOf: (result: Result) => RekeyError | undefined,
+  ): Promise<Result> => {
+    for (let index = trusted, left = secureContexts.length; ; index = (index + 1) % secureContexts.length) {
+      const result = await attempt(secureContexts[index]);
+      const error = errorOf(result);
+      left -= 1;
+      if (error !== undefined && left > 0 && isNamesake(error)) continue;
+      trusted = index;
+      return result;
+    }
+  };
+}
+
+/** What the platform's certificate has to be for, where it is not the host; an IP address may not stand in SNI. */
+function expectedName(serverName: string | undefined) {
+  if (serverName === undefined) return {};
+  if (isIP(serverName) === 0) return { servername: serverName };
+  const check = (_: string, certificate: PeerCertificate) => checkServerIdentity(serverName, certificate);
+  return { servername: "", checkServerIdentity: check };
 }
 
 /**
@@ -208,23 +241,22 @@ function connectedEvent(socket: Socket): "connect" | "secureConnect" {
   return "encrypted" in socket ? "secureConnect" : "connect";
 }
 
-// A server that refuses our certificate says so right after the handshake; one that accepts it sends a session ticket.
+// A server that refuses our certificate says so, or hangs up, right after the handshake.
 const verdictMs = 250;
 
-/** Waits until a connection stands, and its peer has had time to refuse our certificate; then closes it. */
-function handshake(socket: Socket | TLSSocket, timeoutMs: number): Promise<void> {
-  return new Promise<void>((resolve, reject) => {
+/** What keeps a connection from standing, once its peer has had time to refuse our certificate; closes it. */
+function connect(socket: Socket, timeoutMs: number): Promise<RekeyError | undefined> {
+  return new Promise<RekeyError | undefined>((resolve) => {
     let phase: Phase = "connecting";
     // A peer that hangs up after the handshake without a word is one that is down.
-    const fail = (cause: unknown) => reject(connectionFault(cause, phase) ?? unreachable(cause));
+    const fail = (cause: unknown) => resolve(connectionFault(cause, phase) ?? unreachable(cause));
+    const succeed = () => resolve(undefined);
     socket.setTimeout(timeoutMs, () => fail(new Error("No handshake in time")));
     socket.on("error", fail);
     socket.once("close", () => fail(new Error("Connection closed")));
     socket.once(connectedEvent(socket), () => {
       phase = "asked";
-      if ("encrypted" in socket) setTimeout(resolve, verdictMs);
-      else resolve();
+      setTimeout(succeed, "encrypted" in socket ? verdictMs : 0);
     });
-    socket.once("session", () => "encrypted" in socket && socket.getProtocol() === "TLSv1.3" && resolve());
   }).finally(() => socket.destroy());
 }

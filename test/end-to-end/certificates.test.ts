@@ -86,6 +86,17 @@ test("a certificate that is repaired in the secret is taken up by the next reque
   expect(errorOf(await rekey.refresh({ deviceId: "device-1" }))).toBe("ok");
 });
 
+test.each(["the old authority first", "the new one first"])(
+  "a platform whose authority is changed for another of the same name is trusted with both in ca, %s",
+  async (order) => {
+    const { rekey } = await start({}, {});
+    const { ca } = rekey.simulator.certificates;
+    rekey.changeSecret({ ca: order.startsWith("the new") ? `${ca}\n${stranger.ca}` : `${stranger.ca}\n${ca}` });
+    expect(errorOf(await rekey.refresh({ deviceId: "device-1" }))).toBe("ok");
+    expect((await rekey.http("GET", "/status")).json.platform).toMatchObject({ ok: true });
+  },
+);
+
 test("a platform that hangs up on our client certificate without a word is asked a bounded number of times", async () => {
   const { certificate: clientCertificate, key: clientKey } = stranger.client;
   const { rekey, connections } = await start({}, { clientCertificate, clientKey });

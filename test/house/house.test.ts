@@ -70,7 +70,11 @@ describe("what is outside has one owner", () => {
     ],
     ["fetch", /\bfetch\(/, ["shared/webhook/notes.ts"]],
     ["processes", /child_process/, ["shared/webhook/expressions.ts"]],
-    ["connections", /"node:(https?|tls|net)"/, ["shared/platform/credentials.ts", "shared/platform/transport.ts"]],
+    [
+      "connections",
+      /"node:(https?|tls|net)"/,
+      ["shared/platform/certificates.ts", "shared/platform/credentials.ts", "shared/platform/transport.ts"],
+    ],
   ])("%s", (_, pattern, owners) => {
     expect(product.filter((file) => pattern.test(codeOf(file)))).toEqual(owners);
   });

@@ -1,3 +1,4 @@
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createCertificates } from "../../local/platform-simulator/certificates.ts";
@@ -5,6 +6,7 @@ import { RekeyError } from "../../shared/errors.ts";
 import { createCredentialStore, parseCredentials } from "../../shared/platform/credentials.ts";
 import { type Clock, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import type { Secrets, SecretVersion } from "../../shared/runtime/secrets.ts";
+import { rsa, sign } from "./odd-certificates.ts";
 
 const plain = { baseUrl: "http://127.0.0.1:8743", appId: "app", secret: "very secret" };
 const parse = (changes: object) => parseCredentials(JSON.stringify({ ...plain, ...changes }), "v1");
@@ -22,7 +24,7 @@ const key32 = Buffer.alloc(32, 1).toString("base64");
 test("what the secret leaves out has its default", () => {
   expect(parse({})).toMatchObject({
     ...{ versionId: "v1", appId: "app", secret: "very secret", appKeyHeader: "app_key" },
-    ...{ secureContext: undefined, serverName: undefined, codeKey: undefined },
+    ...{ secureContexts: [], serverName: undefined, codeKey: undefined },
   });
   expect(parse({ serverName: null, appKeyHeader: null, codeKey: null, ca: null })).toMatchObject({
     appKeyHeader: "app_key",
@@ -33,7 +35,7 @@ test("what it holds is taken over", () => {
   const read = parse({ serverName: "iot.example.com", appKeyHeader: "x-app-key", codeKey: key32 });
   expect(read).toMatchObject({ serverName: "iot.example.com", appKeyHeader: "x-app-key" });
   expect(read.codeKey?.export()).toEqual(Buffer.alloc(32, 1));
-  expect(parse({ baseUrl: "https://iot.example.com" }).secureContext).toBeDefined();
+  expect(parse({ baseUrl: "https://iot.example.com" }).secureContexts).toHaveLength(1);
 });
 
 test.each([
@@ -95,19 +97,69 @@ test.each(["", "not json", "[]", "null", '"text"', "5"])("%j is no JSON object",
 describe("certificates", async () => {
   const [one, another] = await Promise.all([createCertificates(), createCertificates()]);
   const https = { baseUrl: "https://127.0.0.1:1" };
-  const together = "The application secret is malformed: clientCertificate and clientKey belong together";
-  const noPem =
-    "The application secret is malformed: ca, clientCertificate or clientKey is not PEM, or key and certificate do not match";
+  const { certificate: clientCertificate, key: clientKey } = one.client;
+  const encrypted = (type: "pkcs8" | "pkcs1", key: KeyObject) =>
+    String(key.export({ type, format: "pem", cipher: "aes-256-cbc", passphrase: "p" }));
+  const rsaKey = generateKeyPairSync("rsa", { modulusLength: 2_048 }).privateKey;
+  const broken = one.ca.replace(/[A-Za-z]{8}/, "////////");
+  const weak = await sign({ algorithm: rsa(1_024) });
 
   test.each<[string, object, string]>([
-    ["a pair", { clientCertificate: one.client.certificate, clientKey: one.client.key }, "ok"],
+    ["a pair", { clientCertificate, clientKey }, "ok"],
+    [
+      "a pair, its certificate followed by its authority's",
+      { clientCertificate: `${clientCertificate}\n${one.ca}`, clientKey },
+      "ok",
+    ],
     ["a CA alone", { ca: one.ca }, "ok"],
-    ["a certificate without its key", { clientCertificate: one.client.certificate }, together],
-    ["a key without its certificate", { clientKey: one.client.key }, together],
-    ["another's key", { clientCertificate: one.client.certificate, clientKey: another.client.key }, noPem],
-    ["a CA that is no PEM", { ca: "-----BEGIN very secret" }, noPem],
-    ["a key that is no PEM", { clientCertificate: one.client.certificate, clientKey: "very secret" }, noPem],
-  ])("%s", (_, changes, message) => {
+    ["two CAs", { ca: `${one.ca}\n${another.ca}` }, "ok"],
+    ["two CAs with words around them", { ca: `Root:\n${one.ca}\nOld root:\n${another.ca}\nEnd` }, "ok"],
+    ["a CA indented as in YAML", { ca: `${one.ca}\n${another.ca}`.replace(/^/gm, "    ") }, "ok"],
+    ["a CA with the line breaks of JSON in JSON", { ca: one.ca.replaceAll("\n", "\\n") }, "ok"],
+    ["a CA with the line breaks of Windows", { ca: `${one.ca}\n${another.ca}`.replaceAll("\n", "\r\n") }, "ok"],
+    ["a certificate without its key", { clientCertificate }, "clientCertificate and clientKey belong together"],
+    ["a key without its certificate", { clientKey }, "clientCertificate and clientKey belong together"],
+    [
+      "another's key",
+      { clientCertificate, clientKey: another.client.key },
+      "clientKey does not belong to the first certificate of clientCertificate",
+    ],
+    ["a CA that is none", { ca: "very secret" }, "ca holds no certificate in PEM"],
+    ["a CA that ends at once", { ca: "-----BEGIN very secret" }, "certificate 1 of the 1 in ca cannot be read"],
+    [
+      "a broken CA behind a good one",
+      { ca: `${another.ca}\n${broken}` },
+      "certificate 2 of the 2 in ca cannot be read",
+    ],
+    [
+      "a key among the CAs",
+      { ca: `${one.ca}\n${one.client.key}\n${another.ca}` },
+      "certificate 2 of the 3 in ca cannot be read",
+    ],
+    [
+      "a broken certificate behind the client's",
+      { clientCertificate: `${clientCertificate}\n${broken}`, clientKey },
+      "certificate 2 of the 2 in clientCertificate cannot be read",
+    ],
+    [
+      "a client certificate that is none",
+      { clientCertificate: "x", clientKey },
+      "clientCertificate holds no certificate in PEM",
+    ],
+    ["a key that is no PEM", { clientCertificate, clientKey: "very secret" }, "clientKey is no private key in PEM"],
+    ["a public key", { clientCertificate, clientKey: one.ca }, "clientKey is no private key in PEM"],
+    ...[encrypted("pkcs8", rsaKey), encrypted("pkcs1", rsaKey)].map((key): [string, object, string] => [
+      "an encrypted key",
+      { clientCertificate, clientKey: key },
+      "clientKey is encrypted; it has to stand here without a passphrase",
+    ]),
+    [
+      "a key of 1024 bits",
+      { clientCertificate: weak.certificate, clientKey: weak.key },
+      "clientKey is too short: RSA needs 2048 bits",
+    ],
+  ])("%s", (_, changes, said) => {
+    const message = said === "ok" ? said : `The application secret is malformed: ${said}`;
     expect(messageOf(JSON.stringify({ ...plain, ...https, ...changes }))).toBe(message);
   });
 });

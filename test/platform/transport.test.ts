@@ -1,8 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer as createPlainServer, type Socket } from "node:net";
-import { createServer, type TlsOptions } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
-import { createCertificates } from "../../local/platform-simulator/certificates.ts";
 import { type Credentials, parseCredentials } from "../../shared/platform/credentials.ts";
 import { createTransport, type Exchange, type SendResult, type Transport } from "../../shared/platform/transport.ts";
 import { type Clock, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
@@ -120,7 +118,10 @@ describe("a kept-alive connection", () => {
     const transport = open(platform.credentials);
     await transport.send(read);
     const outcome = await transport.send({ ...change, timeoutMs: 200 });
-    expect(outcome).toMatchObject({ kind: "lost", cause: { message: "No answer within 200 ms" } });
+    expect(outcome).toMatchObject({
+      kind: "lost",
+      cause: { message: expect.stringMatching(/^No answer within \d+ ms$/) },
+    });
     expect(transport.sent()).toBe(2);
   });
 
@@ -218,78 +219,25 @@ test("a transport that is closed closes its idle connections", async () => {
   await expect.poll(() => gone).toBe(1);
 });
 
+test("a transport that is closed lets what is under way be answered, and keeps no connection after it", async () => {
+  let gone = 0;
+  const platform = await raw((socket) => {
+    socket.once("close", () => {
+      gone += 1;
+    });
+    setTimeout(() => socket.write(reply("{}")), 50);
+  });
+  const transport = open(platform.credentials);
+  const answer = transport.send(read);
+  await expect.poll(platform.connections).toBe(1);
+  transport.close();
+  expect(await answer).toMatchObject({ kind: "reply", status: 200 });
+  await expect.poll(() => gone).toBe(1);
+});
+
 test.each(["", "/", "//"])("a baseUrl with %j at its end has no slash too many", async (end) => {
   const platform = await raw((socket) => void socket.write(reply("{}")));
   const text = JSON.stringify({ baseUrl: `${platform.url}/proxy${end}`, appId: "a", secret: "s" });
   await open(parseCredentials(text, "v")).send(read);
   expect(platform.requests[0]).toMatch(/^GET \/proxy\/a\?b=c /);
-});
-
-describe("over TLS", async () => {
-  const certificates = await createCertificates();
-  const stranger = await createCertificates();
-  const { server: identity, client, ca } = certificates;
-
-  async function start(options: TlsOptions, secret: Record<string, unknown> = {}): Promise<Credentials> {
-    const tls = { cert: identity.certificate, key: identity.key, ca, requestCert: true, ...options };
-    const server = createServer(tls, (socket) => {
-      socket.on("error", () => undefined);
-      socket.once("data", () => socket.write(reply("{}")));
-    });
-    server.on("tlsClientError", () => undefined);
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    closing.push(() => void server.close());
-    const baseUrl = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const own = { ca, clientCertificate: client.certificate, clientKey: client.key, serverName: "iot.example.com" };
-    return parseCredentials(JSON.stringify({ baseUrl, appId: "a", secret: "s", ...own, ...secret }), "v");
-  }
-
-  describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
-    const only = { minVersion: version, maxVersion: version };
-
-    test("a request is answered, and a probe succeeds", async () => {
-      const transport = open(await start(only));
-      expect(await transport.send(read)).toEqual({ kind: "reply", status: 200, text: "{}" });
-      await transport.probe(deadlineIn(2_000, systemClock));
-    });
-
-    test.each([
-      ["an unknown authority", {}, { ca: stranger.ca }],
-      ["another name", {}, { serverName: "other.example.com" }],
-      ["a client certificate demanded that we lack", {}, { clientCertificate: null, clientKey: null }],
-    ])("%s is unsent as ConfigurationError, for a probe too", async (_, options, secret) => {
-      const transport = open(await start({ ...only, ...options }, secret));
-      for (let round = 0; round < 5; round += 1) {
-        const outcome = await transport.send(change);
-        expect(outcome).toMatchObject({
-          kind: "unsent",
-          error: { name: "ConfigurationError", message: expect.stringContaining("is not trusted: ") },
-        });
-      }
-      await expect(transport.probe(deadlineIn(2_000, systemClock))).rejects.toMatchObject({
-        name: "ConfigurationError",
-      });
-    });
-  });
-
-  test("versions that do not meet are a ConfigurationError", async () => {
-    const transport = open(
-      await start({ minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" }),
-    );
-    expect(unsent(await transport.send(change))).toBe("ConfigurationError");
-  });
-
-  test.each(["HTTP/1.1 400 Bad Request\r\n\r\n", "SSH-2.0-OpenSSH_9.6\r\n"])(
-    "a server that greets with %j speaks no TLS: ConfigurationError",
-    async (greeting) => {
-      const server = createPlainServer((socket) => void socket.end(greeting));
-      server.listen(0, "127.0.0.1");
-      await once(server, "listening");
-      closing.push(() => void server.close());
-      const baseUrl = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      const text = JSON.stringify({ baseUrl, appId: "a", secret: "s" });
-      expect(unsent(await open(parseCredentials(text, "v")).send(change))).toBe("ConfigurationError");
-    },
-  );
 });
