@@ -107,7 +107,6 @@ function tell(text: string): void {
   for (let written = 0; written < bytes.length; ) written += writeSync(1, bytes, written);
 }
 
-tell("\n");
 const input = readFileSync(0, "utf8");
 const lineEnd = input.indexOf("\n");
 const task: Task = JSON.parse(input.slice(0, lineEnd));

@@ -3,7 +3,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalSystem, startLocalSystem } from "../../local/local-system.ts";
 import { type PlatformSimulator, startPlatformSimulator } from "../../local/platform-simulator/simulator.ts";
-import { deliver, senderOf } from "../../local/ticket-desk/senders.ts";
+import { secretOf } from "../../local/ticket-desk/sender.ts";
+import { deliver, senderAt } from "../../local/ticket-desk/senders.ts";
 
 // The bundle that is deployed, at the sender that waits least: PagerDuty gives up after 5 s.
 const senderMs = 5_000;
@@ -28,33 +29,40 @@ const bombs: Readonly<Record<string, readonly [expression: string, payload: obje
 
 let system: LocalSystem;
 let simulator: PlatformSimulator;
-const sender = senderOf("pagerduty");
-const { preset, secrets } = sender.configuration;
 
 beforeAll(async () => {
   simulator = await startPlatformSimulator({ quota: { calls: 100_000, windowMs: 60_000 } });
-  const of = (nodeId: string, more: object = {}) => ({
-    preset,
-    secrets,
-    fields: { deviceId: "device", nodeId },
-    ...more,
-  });
+  const sources: Record<string, { readonly nodeId: string; readonly when?: string }> = {
+    condition: { nodeId: "imei", when: "$match(text, /(a+)+$/)" },
+    plain: { nodeId: "imei" },
+    sensible: { nodeId: "$match(text, /IMEI: *(\\d+)/)[0].groups[0]" },
+    unreadable: { nodeId: "$match((" },
+    ...Object.fromEntries(Object.entries(bombs).map(([name, [nodeId]]) => [name, { nodeId }])),
+  };
   system = await startLocalSystem({
     platform: async () => simulator,
-    webhookSources: {
-      ...Object.fromEntries(Object.entries(bombs).map(([name, [expression]]) => [name, of(expression)])),
-      condition: of("imei", { when: "$match(text, /(a+)+$/)" }),
-      plain: of("imei"),
-      sensible: of("$match(text, /IMEI: *(\\d+)/)[0].groups[0]"),
-      unreadable: of("$match(("),
-    },
+    webhookSources: Object.fromEntries(
+      Object.entries(sources).map(([name, { nodeId, ...more }]) => [
+        name,
+        { preset: "pagerduty", secrets: [secretOf(name)], fields: { deviceId: "device", nodeId }, ...more },
+      ]),
+    ),
   });
 });
 afterAll(() => system.close());
 
 const deliveryOf = (source: string, payload: object) =>
-  deliver(system.url, { ...sender, source }, { device: "device-1", imei: "1", ...payload }, source);
+  deliver(system.url, senderAt("pagerduty", source), { device: "device-1", imei: "1", ...payload }, source);
 const outcomeOf = ({ status, text }: { status: number; text: string }) => [status, JSON.parse(text).code];
+
+/** Refused within the sender's time; PagerDuty is asked to come again where the machine was too busy to find out. */
+function expectRefused(answer: { status: number; text: string; ms: number }, why: RegExp): void {
+  expect(answer.ms).toBeLessThan(senderMs);
+  expect(answer.text).not.toContain("aaaa");
+  const busy = answer.status === 503 && answer.text.includes("not evaluated in time");
+  if (!busy)
+    expect([...outcomeOf(answer), answer.text]).toEqual([200, "InvalidInputError", expect.stringMatching(why)]);
+}
 
 async function residentMb(pid: number | undefined): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
@@ -74,20 +82,17 @@ describe("an expression over a megabyte", () => {
     // A first delivery brings up the sandbox and its session.
     expect((await deliveryOf("plain", {})).status).toBe(202);
     const [before] = system.lambda.sandboxes("ticketWebhook");
-    const answer = await deliveryOf(name, payload);
-    expect(outcomeOf(answer)).toEqual([200, "InvalidInputError"]);
-    expect(answer.text).toMatch(/nodeId (cannot be read: \w|has (several values|more than 1000 characters))/);
-    expect(answer.text).not.toContain("aaaa");
-    expect(answer.ms).toBeLessThan(senderMs);
+    expectRefused(
+      await deliveryOf(name, payload),
+      /nodeId (cannot be read: \w|has (several values|more than 1000 characters))/,
+    );
     expect((await deliveryOf("plain", {})).status).toBe(202);
     expect(system.lambda.sandboxes("ticketWebhook").map(({ pid }) => pid)).toEqual([before?.pid]);
   });
 
   test("that is a source's condition is refused in the sender's time too", async () => {
     const answer = await deliveryOf("condition", bombs["pattern"]?.[1] ?? {});
-    expect(outcomeOf(answer)).toEqual([200, "InvalidInputError"]);
-    expect(answer.text).toContain("when cannot be read: it takes too long");
-    expect(answer.ms).toBeLessThan(senderMs);
+    expectRefused(answer, /when cannot be read: it takes too long/);
   });
 
   // Only Linux tells how much memory another process has in this way.

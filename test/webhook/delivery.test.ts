@@ -12,7 +12,7 @@ const proof = { secret: "a secret of the desk", id: undefined, time: undefined }
 async function read(changes: object, body: unknown = payload, headers: Record<string, string> = {}) {
   const source = await readSource("desk", { preset: "zendesk", fields, ...changes });
   const bytes = body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body));
-  return readDelivery(source, { headers, body: bytes, proof }, 10_000);
+  return readDelivery(source, { headers, body: bytes, proof }, 60_000);
 }
 
 describe("a delivery", () => {
@@ -216,7 +216,7 @@ describe("a delivery", () => {
     const source = await readSource("desk", { preset: "zendesk", fields: { ...fields, requester: "by[x=1].y" } });
     const json = fc.json().map((text) => Buffer.from(text));
     const property = fc.asyncProperty(fc.oneof(fc.uint8Array(), json), async (body) => {
-      const outcome = await readDelivery(source, { headers: {}, body, proof }, 10_000).catch((error: unknown) => error);
+      const outcome = await readDelivery(source, { headers: {}, body, proof }, 60_000).catch((error: unknown) => error);
       if (outcome instanceof Error)
         expect([outcome instanceof RekeyError, outcome.name]).toEqual([true, "InvalidInputError"]);
     });
