@@ -3,6 +3,7 @@ import { type DeployedFunction, functionsOf, type GrantName, grantNames } from "
 import { type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
 import { type Lambda, type LambdaOptions, type LocalFunction, startLambda } from "./lambda.ts";
 import { type Route, routesOf } from "./routes.ts";
+import type { Mood } from "./secrets-endpoint/moods.ts";
 import { type SecretsEndpoint, startSecretsEndpoint } from "./secrets-endpoint/server.ts";
 
 /** The platform that the system works against; the simulator, as far as it matters here. */
@@ -60,6 +61,8 @@ export interface LocalSystemOptions {
   readonly routes?: readonly Route[];
   /** Further environment of every function. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** How the secrets store answers where stores differ. Default: as documented. */
+  readonly storeMood?: Mood;
   /** Content of the webhooks secret. Default: none, the secret is empty. */
   readonly webhookSources?: object;
   /** Changes to the application secret that the platform names. */
@@ -166,6 +169,7 @@ function openSecrets(
   const names = Object.keys(functions);
   return startSecretsEndpoint({
     region,
+    ...(options.storeMood === undefined ? {} : { mood: options.storeMood }),
     port: options.ports?.secrets ?? 0,
     controlPort: options.ports?.secretsControl ?? 0,
     credentials: Object.fromEntries(names.map((name) => [keyOf(name).AWS_ACCESS_KEY_ID, localSecretKey])),

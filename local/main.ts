@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { type LocalPlatform, type LocalSystem, startLocalSystem } from "./local-system.ts";
 import { createPage } from "./page/page.ts";
 import { freeOrAny } from "./ports.ts";
+import { moodOf } from "./secrets-endpoint/moods.ts";
 import type { StepFunctions } from "./step-functions/endpoint.ts";
 import { workflowParts } from "./step-functions/part.ts";
 import { startTicketDesk, ticketDeskPart } from "./ticket-desk/desk.ts";
@@ -11,7 +12,7 @@ import { sourcesOf } from "./ticket-desk/senders.ts";
 
 // `npm start`: the whole service on this machine, on the built bundles. Ends on Ctrl-C or SIGTERM and leaves nothing behind.
 // Usage: node local/main.ts [--port n] [--lambda-port n] [--secrets-port n] [--control-port n] [--platform-port n]
-//        [--workflows-port n] [--objects-port n] [--desk-port n] [--time-scale n]
+//        [--workflows-port n] [--objects-port n] [--desk-port n] [--time-scale n] [--store-mood name]
 //        [--platform module] [--bundles folder] [--log-level level] [--quiet]; REKEY_LOCAL_PORT and the like do the same.
 const { values } = parseArgs({
   options: {
@@ -25,6 +26,8 @@ const { values } = parseArgs({
     /** What a second of a workflow's waiting lasts, in seconds. */
     "time-scale": { type: "string", default: process.env["REKEY_LOCAL_TIME_SCALE"] ?? "1" },
     "platform-port": { type: "string", default: process.env["REKEY_LOCAL_PLATFORM_PORT"] ?? "8743" },
+    /** How the secrets store answers where stores differ: documented, moto, lenient, careless. */
+    "store-mood": { type: "string", default: process.env["REKEY_LOCAL_STORE_MOOD"] ?? "documented" },
     /** A module that exports `startPlatformSimulator`. */
     platform: {
       type: "string",
@@ -83,6 +86,7 @@ async function run(): Promise<void> {
     ],
     webhookSources: { ...sourcesOf(desk), terminal: terminalSource },
     aside: (context) => createPage(desk, context, () => workflows?.executions.values() ?? []),
+    storeMood: moodOf(values["store-mood"]),
     bundleFolder: values.bundles,
     logLevel: values["log-level"],
     ports: {

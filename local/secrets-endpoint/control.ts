@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Counters } from "./counters.ts";
 import type { Fault, FaultPlan } from "./faults.ts";
+import { moodOf } from "./moods.ts";
 import type { Denial } from "./server.ts";
 import { ServiceError } from "./service-error.ts";
 import type { SecretStore } from "./store.ts";
@@ -34,6 +35,10 @@ const actions: Readonly<Record<string, Action>> = {
   },
   "POST /down": (on) => on.down(),
   "POST /up": (on) => on.up(),
+  "GET /mood": (on) => ({ mood: on.store.mood }),
+  "POST /mood": (on, body) => {
+    on.store.mood = moodOf(String(body["mood"]));
+  },
   "POST /advance": (on, body) => on.store.advance(Number(body["milliseconds"] ?? 0)),
   "GET /secrets": (on) =>
     on.store.all().map((secret) => ({
@@ -47,7 +52,7 @@ const actions: Readonly<Record<string, Action>> = {
  * The control face: JSON over HTTP, for processes that cannot reach the endpoint's objects.
  *
  * `GET /counters`, `GET /log`, `POST /reset`; `GET|POST|DELETE /faults` (one fault as body); `POST|DELETE /deny`; `POST /down`, `POST /up`;
- * `POST /advance {milliseconds}`; `GET /secrets`, `POST /secrets {name, text}` (text null empties the secret).
+ * `GET /mood`, `POST /mood {mood}`; `POST /advance {milliseconds}`; `GET /secrets`, `POST /secrets {name, text}` (text null empties the secret).
  */
 export function control(on: Controlled): RequestListener {
   return (request, response) => void answer(on, request, response);

@@ -1,14 +1,17 @@
 import { parseArgs } from "node:util";
+import { moodOf } from "./moods.ts";
 import { startSecretsEndpoint } from "./server.ts";
 
 // Runs the endpoint alone and prints one JSON line: {"url","controlUrl","pid"}. Ends on SIGTERM, SIGINT, or when its
 // parent is gone (unless --stay), so that a killed test leaves nothing behind.
-// Usage: node local/secrets-endpoint/main.ts [--port n] [--control-port n] [--latency ms] [--credential id=key]
+// Usage: node local/secrets-endpoint/main.ts [--port n] [--control-port n] [--latency ms]
+//        [--mood documented|moto|lenient|careless] [--credential id=key]
 //        [--secret name=text | --secret name]... [--stay]
 const { values } = parseArgs({
   options: {
     port: { type: "string", default: "0" },
     "control-port": { type: "string", default: "0" },
+    mood: { type: "string", default: "documented" },
     latency: { type: "string", default: "0" },
     credential: { type: "string", multiple: true },
     secret: { type: "string", multiple: true, default: [] },
@@ -20,6 +23,7 @@ const credentials = values.credential?.map(split);
 const endpoint = await startSecretsEndpoint({
   port: Number(values.port),
   controlPort: Number(values["control-port"]),
+  mood: moodOf(values.mood),
   latencyMilliseconds: Number(values.latency),
   secrets: Object.fromEntries(values.secret.map(split)),
   ...(credentials === undefined

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { labelAsMoto, type Mood, moveLabel } from "./moods.ts";
 import { exists, invalidParameter, invalidRequest, notFound, ServiceError } from "./service-error.ts";
 
 const day = 24 * 60 * 60 * 1000;
@@ -37,6 +38,8 @@ export interface Secret {
 export interface StoreOptions {
   /** Versions younger than 24 hours that a secret may have; one more is a LimitExceededException. Default 100. */
   readonly versionLimit?: number;
+  /** Default `documented`. */
+  readonly mood?: Mood;
   readonly region?: string;
   readonly account?: string;
   /** Default: this machine's clock. */
@@ -51,10 +54,13 @@ export interface StoreOptions {
 export class SecretStore {
   readonly #secrets = new Map<string, Secret>();
   readonly #options: StoreOptions;
+  /** How it answers where stores differ; change it at will. */
+  mood: Mood;
   #skewMs = 0;
 
   constructor(options: StoreOptions = {}) {
     this.#options = options;
+    this.mood = options.mood ?? "documented";
   }
 
   /** The store's time, with what {@link SecretStore.advance} added. */
@@ -149,38 +155,16 @@ export class SecretStore {
   }
 
   /**
-   * Moves, adds or removes one label; a label that sits elsewhere moves only when its holder is named.
+   * Moves, adds or removes one label; by the documentation, one that sits elsewhere moves only if its holder is named.
    *
    * @throws {ServiceError} InvalidParameterException when RemoveFromVersionId is not the holder; ResourceNotFoundException
    */
   moveLabel(id: string, label: string, from: string | undefined, to: string | undefined): Secret {
     const secret = this.find(id);
-    for (const versionId of [from, to]) {
-      if (versionId !== undefined && !secret.versions.has(versionId)) {
-        throw notFound(`Secrets Manager can't find the specified secret version: ${versionId}.`);
-      }
-    }
     if (from === undefined && to === undefined) {
       throw invalidParameter("You must specify MoveToVersionId, RemoveFromVersionId or both.");
     }
-    const holder = [...secret.versions.values()].find((one) => one.labels.has(label));
-    if (from === undefined && holder !== undefined && holder.id !== to) {
-      throw invalidParameter(
-        `The parameter RemoveFromVersionId can't be empty. Staging label ${label} is currently attached to version ${holder.id}, so you must explicitly reference that version in RemoveFromVersionId.`,
-      );
-    }
-    if (from !== undefined && holder?.id !== from) {
-      throw invalidParameter(
-        `When you move staging label ${label}, if you specify RemoveFromVersionId, it must be set to the version that currently has the staging label ${label}.`,
-      );
-    }
-    if (to === undefined && label === "AWSCURRENT") {
-      throw invalidParameter(
-        "You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed.",
-      );
-    }
-    if (to === undefined) holder?.labels.delete(label);
-    else this.#attach(secret, to, [label]);
+    moveLabel(this.mood, secret, { label, from, to }, () => this.#attach(secret, to ?? "", [label]));
     secret.changedMs = this.now();
     return secret;
   }
@@ -226,7 +210,8 @@ export class SecretStore {
     }
     const version = { id, content, createdMs: nowMs, labels: new Set<string>(), lastAccessedMs: undefined };
     secret.versions.set(id, version);
-    this.#attach(secret, id, [...wanted]);
+    if (this.mood === "moto") labelAsMoto(secret, id, [...wanted]);
+    else this.#attach(secret, id, [...wanted]);
     secret.changedMs = nowMs;
     return version;
   }

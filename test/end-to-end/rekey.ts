@@ -8,6 +8,7 @@ import {
   startPlatformSimulator,
 } from "../../local/platform-simulator/simulator.ts";
 import type { Outcome } from "../../local/sandbox.ts";
+import type { Mood } from "../../local/secrets-endpoint/moods.ts";
 import { mustBeDescribed } from "../openapi/description.ts";
 
 /** The whole system on the built bundles, with hands on its parts. */
@@ -38,6 +39,7 @@ export async function startRekey(
   options: SimulatorOptions = {},
   secret: Record<string, unknown> = {},
   environment: Record<string, string> = {},
+  storeMood: Mood = "documented",
 ): Promise<Rekey> {
   const simulator = await startPlatformSimulator({ quota: { calls: 100_000, windowMs: 60_000 }, ...options });
   const deployed = await functionsOf(repository("serverless.yml"), repository("dist"));
@@ -48,6 +50,7 @@ export async function startRekey(
     platform: async () => ({ ...simulator, applicationSecret: () => simulator.applicationSecret(secret) }),
     functions,
     environment,
+    storeMood,
     logLevel: "INFO",
   });
   return {

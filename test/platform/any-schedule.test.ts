@@ -1,6 +1,7 @@
 import fc from "fast-check";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { FaultKind } from "../../local/secrets-endpoint/faults.ts";
+import type { Mood } from "../../local/secrets-endpoint/moods.ts";
 import { RekeyError } from "../../shared/errors.ts";
 import type { LogIn } from "../../shared/platform/login.ts";
 import { createWorld, type SandboxSession, secretId, type World } from "./stored-session.ts";
@@ -98,9 +99,9 @@ interface Outcome {
 const allowedMs = 15_000;
 
 /** Plays a schedule: a call takes the shared token and, where the platform refuses it, replaces it. */
-async function play(events: readonly Event[], ways: readonly number[]): Promise<Outcome> {
+async function play(mood: Mood, events: readonly Event[], ways: readonly number[]): Promise<Outcome> {
   vi.restoreAllMocks();
-  const world = createWorld();
+  const world = createWorld(undefined, { mood });
   const { time, logins, store } = world;
   let step = 0;
   const latencyMs = () => ways[step++ % ways.length] ?? 0;
@@ -155,37 +156,96 @@ async function comesAfterwards({ world }: Outcome): Promise<string> {
   return (await fresh.replace(token, world.within(allowedMs))).token.accessToken;
 }
 
-const runs = { numRuns: 150, interruptAfterTimeLimit: 20_000 };
+/** How many schedules of each kind are tried; a store that guards nothing lets a few log in at once. */
+const plans: readonly { readonly mood: Mood; readonly runs: number; readonly guarded: boolean }[] = [
+  { mood: "documented", runs: 100, guarded: true },
+  { mood: "moto", runs: 60, guarded: true },
+  { mood: "lenient", runs: 30, guarded: false },
+  { mood: "careless", runs: 30, guarded: false },
+];
+const within = (numRuns: number) => ({ numRuns, interruptAfterTimeLimit: 20_000 });
 
-test("in any order of calls one login serves all, and another follows only where somebody asked for it", () =>
-  fc.assert(
-    fc.asyncProperty(fc.array(calls, { minLength: 1, maxLength: 12 }), latencies, async (events, ways) => {
-      const outcome = await play(events, ways);
-      expect(outcome.ends.map(({ end }) => end)).toEqual(events.map(() => "ok"));
-      const asked = events.filter(({ kind }) => kind === "renew").length;
-      expect(outcome.world.logins.count).toBeLessThanOrEqual(1 + asked);
-      expect(outcome.world.store.versions(secretId)).toBeLessThanOrEqual(outcome.world.logins.count + 6);
-      expect(overlaps(outcome.sandboxes)).toBe(0);
-    }),
-    runs,
-  ));
+describe.each(plans)("in a store that is $mood", ({ mood, runs, guarded }) => {
+  test("in any order of calls one login serves all, and another follows only where somebody asked for it", () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(calls, { minLength: 1, maxLength: 12 }), latencies, async (events, ways) => {
+        const outcome = await play(mood, events, ways);
+        expect(outcome.ends.map(({ end }) => end)).toEqual(events.map(() => "ok"));
+        const { world, sandboxes } = outcome;
+        expect(world.store.versions(secretId)).toBeLessThanOrEqual(world.logins.count + 6);
+        const asked = events.filter(({ kind }) => kind === "renew").length;
+        expect(world.logins.count).toBeLessThanOrEqual((guarded ? 1 : sandboxCount) + asked);
+        if (guarded) expect(overlaps(sandboxes)).toBe(0);
+      }),
+      within(runs),
+    ));
 
-test("whatever dies, freezes, fails or logs in besides us: each call ends in time and by name, and the session recovers", () =>
-  fc.assert(
-    fc.asyncProperty(
-      fc.array(calls, { minLength: 1, maxLength: 8 }),
-      fc.array(fc.oneof(deaths, freezes, strangers, faults), { maxLength: 5 }),
-      latencies,
-      async (asked, disturbances, ways) => {
-        const outcome = await play([...asked, ...disturbances], ways);
-        for (const { end, tookMs } of outcome.ends) {
-          expect(["ok", "SecretsUnavailableError", "PlatformUnavailableError"]).toContain(end);
-          expect(tookMs).toBeLessThanOrEqual(allowedMs + 1_000);
-        }
-        expect(outcome.world.logins.count).toBeLessThanOrEqual(1 + asked.length + disturbances.length);
-        expect(overlaps(outcome.sandboxes)).toBe(0);
-        expect(await comesAfterwards(outcome)).toBe(outcome.world.logins.current);
-      },
-    ),
-    runs,
-  ));
+  test("whatever dies, freezes, fails or logs in besides us: each call ends in time and by name, and the session recovers", () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(calls, { minLength: 1, maxLength: 8 }),
+        fc.array(fc.oneof(deaths, freezes, strangers, faults), { maxLength: 5 }),
+        latencies,
+        async (asked, disturbances, ways) => {
+          const outcome = await play(mood, [...asked, ...disturbances], ways);
+          for (const { end, tookMs } of outcome.ends) {
+            expect(["ok", "SecretsUnavailableError", "PlatformUnavailableError"]).toContain(end);
+            expect(tookMs).toBeLessThanOrEqual(allowedMs + 1_000);
+          }
+          if (guarded) {
+            expect(outcome.world.logins.count).toBeLessThanOrEqual(1 + asked.length + disturbances.length);
+            expect(overlaps(outcome.sandboxes)).toBe(0);
+          }
+          expect(await comesAfterwards(outcome)).toBe(outcome.world.logins.current);
+        },
+      ),
+      within(runs),
+    ));
+});
+
+test.each<[Mood, number]>([
+  ["documented", 1],
+  ["moto", 1],
+  ["lenient", 3],
+  ["careless", 3],
+])(
+  "twenty sandboxes at once on an empty session in a store that is %s: all succeed, with %d logins on average",
+  async (...row) => {
+    const [mood, mostLogins] = row;
+    const rounds = guardedMoods.includes(mood) ? 3 : 10;
+    let logins = 0;
+    for (let round = 0; round < rounds; round += 1) {
+      vi.restoreAllMocks();
+      const world = createWorld(undefined, { mood });
+      const ends = await Promise.all(
+        Array.from({ length: 20 }, async (_, index) => {
+          const random = randomFrom(1_000 * round + index);
+          const session = world.open({ random, way: { latencyMs: () => 2 + 10 * random() } });
+          let { accessToken, ...times } = await session.token(world.within(allowedMs));
+          for (let refusals = 0; accessToken !== world.logins.current && refusals < 5; refusals += 1) {
+            ({ accessToken, ...times } = (
+              await session.replace({ accessToken, ...times }, world.within(allowedMs))
+            ).token);
+          }
+          return accessToken;
+        }),
+      );
+      expect(new Set(ends)).toEqual(new Set([world.logins.current]));
+      logins += world.logins.count;
+    }
+    expect(logins / rounds).toBeLessThanOrEqual(mostLogins);
+  },
+);
+
+const guardedMoods: readonly Mood[] = ["documented", "moto"];
+
+/** Numbers from 0 to 1 that are the same on every run (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -75,7 +75,7 @@ test("a lease in a secret without slots is not taken, and that is told apart", a
 });
 
 test.each([1, 2, 3, 5])("in a secret with room for %d versions the lease finds no room", async (versionLimit) => {
-  store = new SimulatedStore(time, { session: "the session" }, versionLimit);
+  store = new SimulatedStore(time, { session: "the session" }, { versionLimit });
   expect(await open().lay("", soon())).toBe("limited");
   expect(await open().lay("b".repeat(32), soon())).toBe("limited");
 });

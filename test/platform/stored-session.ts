@@ -48,21 +48,24 @@ export interface World {
 }
 
 /** Makes a world; `vi.restoreAllMocks` ends it, for the SDK's time-outs are of its time as well. */
-export function createWorld(secrets: Readonly<Record<string, string | null>> = { [secretId]: null }): World {
+export function createWorld(
+  secrets: Readonly<Record<string, string | null>> = { [secretId]: null },
+  store: ConstructorParameters<typeof SimulatedStore>[2] = {},
+): World {
   const time = new SimulatedTime();
   vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => time.timeout(milliseconds));
-  const store = new SimulatedStore(time, secrets);
+  const simulated = new SimulatedStore(time, secrets, store);
   const logins = createLogins(time);
   return {
     time,
-    store,
+    store: simulated,
     logins,
     open: ({ logIn = logins.logIn, clock = time.clock(), way = {}, random = () => 0.5 } = {}) => {
       const lines: string[] = [];
       const counted: string[] = [];
       const metrics = createMetrics({ write: () => undefined, clock, stage: "test" });
       const session = createSession({
-        secrets: createSecrets(store.client(way)),
+        secrets: createSecrets(simulated.client(way)),
         secretId,
         logIn,
         clock,

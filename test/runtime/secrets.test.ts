@@ -87,7 +87,7 @@ describe("a write", () => {
   });
 
   test("beyond the number of versions that a secret may have is limited", async () => {
-    store = new SimulatedStore(time, { session: "first" }, 1);
+    store = new SimulatedStore(time, { session: "first" }, { versionLimit: 1 });
     const outcome = createSecrets(store.client()).write("session", { token: second, text: "second" }, within());
     expect(await outcome).toBe("limited");
   });

@@ -2,7 +2,7 @@ import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-sec
 import { FaultPlan } from "../../local/secrets-endpoint/faults.ts";
 import { operations } from "../../local/secrets-endpoint/operations.ts";
 import { ServiceError } from "../../local/secrets-endpoint/service-error.ts";
-import { SecretStore } from "../../local/secrets-endpoint/store.ts";
+import { SecretStore, type StoreOptions } from "../../local/secrets-endpoint/store.ts";
 import { SimulatedTime } from "./time.ts";
 
 /** What is simulated of the way between one sandbox and the store. */
@@ -27,10 +27,14 @@ export class SimulatedStore {
   readonly calls: string[] = [];
   readonly #time: SimulatedTime;
 
-  constructor(time: SimulatedTime, secrets: Readonly<Record<string, string | null>>, versionLimit = 100) {
+  constructor(
+    time: SimulatedTime,
+    secrets: Readonly<Record<string, string | null>>,
+    options: Pick<StoreOptions, "versionLimit" | "mood"> = {},
+  ) {
     this.#time = time;
     const clock = time.clock();
-    this.store = new SecretStore({ now: () => clock.now(), versionLimit });
+    this.store = new SecretStore({ now: () => clock.now(), ...options });
     for (const [name, text] of Object.entries(secrets)) {
       this.store.create(name, text === null ? undefined : { text });
     }
