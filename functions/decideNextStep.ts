@@ -62,6 +62,8 @@ const request = z.object({
   appId: z.nullable(z.string()),
   idempotencyKey: z.string(),
   includeCode: z.boolean(),
+  /** For the audit line. */
+  requestedBy: z.string(),
 });
 
 /** What the workflow remembers between two steps. */
@@ -145,6 +147,7 @@ function begin(execution: string, raw: unknown): Output {
       appId: device.appId ?? null,
       idempotencyKey: device.idempotencyKey ?? execution,
       includeCode,
+      requestedBy: principalOf(execution, device.ticket),
     },
     code,
     ticket: device.ticket ?? null,
@@ -161,12 +164,19 @@ function nothingToTry(execution: string, raw: unknown): Progress {
     request: {
       ...{ deviceId: named.deviceId, nodeId: named.nodeId, expectedNodeId: null, verifyCode: null, timeout: null },
       ...{ appId: null, idempotencyKey: execution, includeCode: false },
+      requestedBy: principalOf(execution, named.ticket),
     },
     code: null,
     ticket: named.ticket,
     leftSeconds: 0,
     waits: {},
   };
+}
+
+/** On whose behalf a device is re-keyed, as the audit line has it. */
+function principalOf(execution: string, told: z.infer<typeof ticket> | null | undefined): string {
+  if (told == null) return `execution ${execution}`;
+  return `webhook ${told.source}, operation ${told.operationId}`.replace(/\p{C}/gu, "·").slice(0, 256);
 }
 
 /** Undefined for what does not pass, or where no time is left. */

@@ -10,6 +10,10 @@ import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import { isoTime } from "../shared/runtime/clock.ts";
 
+const requestedBy = z
+  .string()
+  .check(z.minLength(1), z.maxLength(256), z.regex(/^[^\p{C}]*$/u, "must have no control or format characters"));
+
 /** A device and what its key is to become. */
 export const refreshDeviceKeyInput = z.strictObject({
   deviceId,
@@ -22,6 +26,8 @@ export const refreshDeviceKeyInput = z.strictObject({
   expectedNodeId: z.optional(nodeId),
   /** False keeps the code out of the answer, and so out of a workflow's history; a repeat with the key brings it. */
   includeCode: z.optional(z.boolean()),
+  /** Direct invocations only: on whose behalf, for the audit line; a workflow's step names its ticket or its execution. */
+  requestedBy: z.optional(requestedBy),
 });
 
 /** The code that the new hardware needs, and until when. */
@@ -40,10 +46,11 @@ type Output = z.infer<typeof refreshDeviceKeyOutput>;
 /** Re-keys one device. */
 async function run(
   input: Input,
-  { deadline, log, caller }: Invocation,
+  { deadline, log, caller: invoker }: Invocation,
   { platform, clock }: { readonly platform: Platform; readonly clock: Clock },
 ): Promise<Output> {
-  const { timeout, includeCode = true, ...request } = input;
+  const { timeout, includeCode = true, requestedBy: principal, ...request } = input;
+  const caller = principal === undefined ? invoker : `${invoker} for ${principal}`;
   const state = await auditedRefresh(
     { ...request, timeoutSeconds: timeout },
     { platform, clock, deadline, log, caller },

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type * as z from "zod/mini";
 import { decideNextStep } from "../../functions/decideNextStep.ts";
+import { refreshDeviceKey } from "../../functions/refreshDeviceKey.ts";
 import { errorNames, traitsOf } from "../../shared/errors.ts";
 import { transientErrors } from "../../shared/patience.ts";
 import { invocation } from "../workflows/invocation.ts";
@@ -24,7 +25,7 @@ describe("at the beginning", () => {
     expect(await decide({ input: { deviceId: "d" } })).toEqual({
       request: {
         ...{ deviceId: "d", nodeId: null, expectedNodeId: null, verifyCode: null, timeout: null, appId: null },
-        ...{ idempotencyKey: "exec-1", includeCode: false },
+        ...{ idempotencyKey: "exec-1", includeCode: false, requestedBy: "execution exec-1" },
       },
       ...{ code: null, ticket: null, leftSeconds: 86_400, waits: {}, next: "refresh" },
     });
@@ -38,12 +39,19 @@ describe("at the beginning", () => {
     expect(await decide({ input })).toEqual({
       request: {
         ...{ deviceId: "d", nodeId: "n", expectedNodeId: "old", verifyCode: "n", timeout: 60, appId: "a" },
-        ...{ idempotencyKey: "k", includeCode: true },
+        ...{ idempotencyKey: "k", includeCode: true, requestedBy: "webhook desk, operation desk-1" },
       },
       ...{ code: "nodeId", ticket, leftSeconds: 7, waits: {}, next: "refresh" },
     });
     const nulls = { nodeId: null, expectedNodeId: null, timeout: null, appId: null, ticket: null, code: null };
     expect(await decide({ input: { deviceId: "d", ...nulls } })).toEqual(await decide({ input: { deviceId: "d" } }));
+  });
+
+  test("who asked is a text that refreshDeviceKey takes, whatever the ticket says", async () => {
+    const strange = { ...ticket, operationId: `a\nb\ud800${"x".repeat(300)}` };
+    const { request } = await decide({ input: { deviceId: "d", ticket: strange } });
+    expect(request.requestedBy).toMatch(/^webhook desk, operation a·b·x+$/);
+    expect(refreshDeviceKey.input.safeParse({ deviceId: "d", requestedBy: request.requestedBy }).success).toBe(true);
   });
 
   test("a fault is an outcome, and a ticket is told of it whatever else is wrong", async () => {

@@ -112,6 +112,19 @@ describe("the code", () => {
   });
 });
 
+test("the audit line names who asked: the ticket's source and operation, or the execution", async () => {
+  await run({ ticket });
+  const execution = await local.start("rekeyDevice", { deviceId, nodeId: nodeId() }, `audited-${deviceId}`);
+  await local.over(execution);
+  const callers = local.system.lambda.lines
+    .filter(({ line }) => line.includes('"audit":true') && line.includes(`"${deviceId}"`))
+    .map(({ line }) => (JSON.parse(line) as { caller: string }).caller);
+  expect(callers).toEqual([
+    "direct invocation for webhook desk, operation op-1",
+    `direct invocation for execution audited-${deviceId}`,
+  ]);
+});
+
 describe("a ticket", () => {
   test("is told of success, and again when telling failed", async () => {
     expect(await run({ ticket: { ...ticket, requester: "2" } })).toMatchObject({ status: "SUCCEEDED" });
