@@ -5,6 +5,18 @@ import { join } from "node:path";
 
 const repository = join(import.meta.dirname, "../..");
 
+/** Everything that can be turned the other way than by default: JWT, secrets that exist, a network, a key, an address. */
+export const jwtParameters = [
+  "authorizer=jwt",
+  "jwtIssuer=https://issuer.example.com",
+  "jwtAudience=rekey",
+  "secrets=existing",
+  "subnetIds=subnet-1,subnet-2",
+  "securityGroupIds=sg-1",
+  "secretsKmsKeyArn=arn:aws:kms:eu-central-1:111122223333:key/1234",
+  "alarmEmail=ops@example.com",
+];
+
 /** One resource of the emitted template. */
 export interface Resource {
   Type: string;
