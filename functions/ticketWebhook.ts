@@ -9,22 +9,25 @@ import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import { type Clock, type Deadline, deadlineIn, isoTime } from "../shared/runtime/clock.ts";
 import type { Metrics } from "../shared/runtime/metrics.ts";
 import { createWorkflow, type Workflow } from "../shared/runtime/workflow.ts";
+import { checkSources } from "../shared/webhook/check.ts";
 import { type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
-import { noteText, type Told } from "../shared/webhook/note.ts";
-import { writeNote } from "../shared/webhook/notes.ts";
+import { handOver } from "../shared/webhook/hand-over.ts";
 import { asSenderSees } from "../shared/webhook/presets.ts";
-import type { Source } from "../shared/webhook/source.ts";
 import { createSources, type Sources } from "../shared/webhook/sources.ts";
-import { startOnce } from "../shared/webhook/start.ts";
-import { mayHoldCode } from "../shared/webhook/ticket-api.ts";
+import { type Delivery, isTold, tell, ticketOf } from "../shared/webhook/ticket.ts";
 import { verify } from "../shared/webhook/verify.ts";
 
 /** A delivery as it came; raw bytes, so that nothing but an HTTP request can make one. */
-export const ticketWebhookInput = z.strictObject({
+const deliveryInput = z.strictObject({
   source: z.string(),
   headers: z.record(z.string(), z.optional(z.string())),
   body: z.instanceof(Uint8Array),
 });
+
+/** Asks of every source whether it can verify and be read; invoked directly. */
+const checkInput = z.strictObject({ check: z.literal(true) });
+
+export const ticketWebhookInput = z.union([checkInput, deliveryInput]);
 
 /** 200 for a sender that reads the answer (`reply: "result"`): the code that the new hardware needs, and until when. */
 export const deliveryResult = z.object({
@@ -46,9 +49,27 @@ export const deliveryAccepted = z.object({ operationId: z.string() });
 /** 204: none of our business; the answer has no body. */
 export const deliveryIgnored = z.object({ ignored: z.literal(true) });
 
-export const ticketWebhookOutput = z.union([deliveryResult, deliveryRefused, deliveryAccepted, deliveryIgnored]);
+/** What a check found; nothing of it holds a secret. */
+const checkOutput = z.object({
+  ok: z.boolean(),
+  sources: z.record(
+    z.string(),
+    z.object({
+      ok: z.boolean(),
+      faults: z.optional(z.array(z.object({ path: z.string(), message: z.string() }))),
+    }),
+  ),
+});
 
-type Input = z.infer<typeof ticketWebhookInput>;
+export const ticketWebhookOutput = z.union([
+  checkOutput,
+  deliveryResult,
+  deliveryRefused,
+  deliveryAccepted,
+  deliveryIgnored,
+]);
+
+type Input = z.infer<typeof deliveryInput>;
 type Output = z.infer<typeof ticketWebhookOutput>;
 
 interface Dependencies {
@@ -60,15 +81,30 @@ interface Dependencies {
   readonly metrics: Metrics;
 }
 
-/** One delivery on its way: what came, from where, and until when the sender waits. */
-interface Delivery extends Omit<Invocation, "deadline"> {
-  readonly source: Source;
-  readonly deadline: Deadline;
-}
+/** A delivery, and in whose name what it asks for is done. */
+type Called = Delivery & Pick<Invocation, "caller">;
 
 type Faulty = Extract<Reading, { kind: "faulty" }>;
 
 const maxBodyBytes = 1024 * 1024;
+
+function run(
+  input: z.infer<typeof ticketWebhookInput>,
+  invocation: Invocation,
+  dependencies: Dependencies,
+): Promise<Output> {
+  return "check" in input ? check(invocation.deadline, dependencies) : receive(input, invocation, dependencies);
+}
+
+async function check(deadline: Deadline, { sources }: Dependencies): Promise<z.infer<typeof checkOutput>> {
+  const found = [...(await checkSources(sources, deadline))];
+  return {
+    ok: found.every(([, faults]) => faults.length === 0),
+    sources: Object.fromEntries(
+      found.map(([name, faults]) => [name, faults.length === 0 ? { ok: true } : { ok: false, faults: [...faults] }]),
+    ),
+  };
+}
 
 /**
  * A verified delivery becomes a re-key: handed to the workflow where the answer may not tell the code, done within the
@@ -77,7 +113,7 @@ const maxBodyBytes = 1024 * 1024;
  * @throws SignatureError an unknown source, one without a secret, a delivery that does not verify; else what the
  * sender shall see of the platform's errors
  */
-async function run(input: Input, invocation: Invocation, dependencies: Dependencies): Promise<Output> {
+async function receive(input: Input, invocation: Invocation, dependencies: Dependencies): Promise<Output> {
   const { clock, sources } = dependencies;
   const startedAtMs = clock.elapsed();
   const configured = await sources.get(input.source, invocation.deadline);
@@ -97,7 +133,7 @@ async function run(input: Input, invocation: Invocation, dependencies: Dependenc
     }
     operationId = reading.order.operationId;
     const log = invocation.log.with({ source: source.name, operationId });
-    const delivery: Delivery = { ...invocation, source, deadline, log, caller: `webhook ${source.name}` };
+    const delivery: Called = { ...invocation, source, deadline, log, caller: `webhook ${source.name}` };
     if (reading.kind === "order") return await carryOut(reading.order, delivery, dependencies);
     await refuse(reading, delivery, dependencies);
     throw reading.error;
@@ -110,11 +146,11 @@ async function run(input: Input, invocation: Invocation, dependencies: Dependenc
   }
 }
 
-async function carryOut(order: Order, delivery: Delivery, dependencies: Dependencies): Promise<Output> {
+async function carryOut(order: Order, delivery: Called, dependencies: Dependencies): Promise<Output> {
   const { source } = delivery;
   const { operationId, device } = order;
   if (source.reply === "ack") {
-    const started = await handedOver(order, delivery, dependencies);
+    const started = await handOver(order, delivery, dependencies);
     if (started === undefined) await rekeyAndTell(order, delivery, dependencies);
     return { operationId: started ?? operationId };
   }
@@ -136,7 +172,7 @@ async function carryOut(order: Order, delivery: Delivery, dependencies: Dependen
     // What may pass is tried again: by the sender, or by the workflow where there is a ticket that can be told.
     const canWait = error instanceof RekeyError && error.retryable && source.preset.onRefusal.repeatsOn === "none";
     if (!canWait || ticketOf(order, source) === undefined) throw error;
-    const started = await handedOver(order, delivery, dependencies);
+    const started = await handOver(order, delivery, dependencies);
     if (started === undefined) throw error;
     return { operationId: started };
   }
@@ -150,52 +186,19 @@ async function refuse({ order, error }: Faulty, delivery: Delivery, dependencies
   if (ticketOf(order, delivery.source) === undefined) return;
   // As Lambda tells a workflow of an error.
   const failure = { Error: error.name, Cause: JSON.stringify({ errorMessage: error.message }) };
-  if ((await handedOver(order, delivery, dependencies, failure)) !== undefined) return;
+  if ((await handOver(order, delivery, dependencies, failure)) !== undefined) return;
   await tell(order, { ok: false, error: error.name, detail: error.message }, delivery, dependencies);
 }
 
-/**
- * @param failure why nothing is to be tried, only told; under a name of its own, so that the operation can still be done
- * @returns the id of the operation; undefined where there is no workflow, or it cannot be started now
- */
-async function handedOver(
-  order: Omit<Order, "device"> & Partial<Order>,
-  delivery: Delivery,
-  { workflow, clock }: Dependencies,
-  failure?: { readonly Error: string; readonly Cause: string },
-): Promise<string | undefined> {
-  const { source, log, deadline, requestId } = delivery;
-  if (workflow === undefined) return undefined;
-  const ticketId = ticketOf(order, source);
-  const { idempotencyKey, requester, tryOf } = order;
-  const inputOf = (operationId: string) => ({
-    ...order.device,
-    ...(idempotencyKey === operationId ? {} : { idempotencyKey }),
-    ...(source.limitSeconds === undefined ? {} : { limitSeconds: source.limitSeconds }),
-    ...(ticketId === undefined
-      ? {}
-      : { ticket: { source: source.name, ticketId, operationId, tryOf, requestId, requester } }),
-    ...(failure === undefined ? {} : { failure }),
-  });
-  try {
-    const starting = { workflow, deadline, clock, log };
-    const operationId = await startOnce(order, inputOf, starting, failure === undefined ? "" : "-faulty");
-    log.info("Delivery handed to the workflow", { deviceId: order.device?.deviceId });
-    return operationId;
-  } catch (error) {
-    log.error("Workflow cannot be started", { error: error instanceof Error ? error.name : "unknown" });
-    return undefined;
-  }
-}
-
-function rekey(order: Order, { log, deadline, caller }: Delivery, { platform, clock }: Dependencies) {
+function rekey(order: Order, { log, deadline, caller }: Called, { platform, clock }: Dependencies) {
   const { timeout, ...device } = order.device;
   const request = { ...device, timeoutSeconds: timeout, idempotencyKey: order.idempotencyKey };
   return auditedRefresh(request, { platform, clock, deadline, log, caller });
 }
 
 /** Without a workflow: the re-key and its note, as far as the sender's time goes. */
-async function rekeyAndTell(order: Order, delivery: Delivery, dependencies: Dependencies): Promise<void> {
+async function rekeyAndTell(order: Order, delivery: Called, dependencies: Dependencies): Promise<void> {
+  if (await isTold(order, delivery, dependencies.clock)) return;
   try {
     const state = await rekey(order, delivery, dependencies);
     const { verifyCode, timeoutSeconds: timeout, expiresAtMs } = state;
@@ -207,38 +210,6 @@ async function rekeyAndTell(order: Order, delivery: Delivery, dependencies: Depe
     }
     throw error;
   }
-}
-
-/** Writes the note, where there is a ticket; one that fails never makes the re-key look undone. */
-async function tell(
-  order: Omit<Order, "device"> & Partial<Order>,
-  outcome: Told["outcome"],
-  { source, log, deadline, requestId }: Delivery,
-  { clock, metrics }: Dependencies,
-): Promise<void> {
-  const ticketId = ticketOf(order, source);
-  if (ticketId === undefined || source.ticket === undefined) return;
-  const { operationId, tryOf, requester, device } = order;
-  const safe = outcome.ok && !mayHoldCode(source.ticket) ? { ...outcome, verifyCode: undefined } : outcome;
-  const told = {
-    deviceId: device?.deviceId,
-    nodeId: device?.nodeId,
-    requester,
-    operationId,
-    tryOf,
-    requestId,
-    outcome: safe,
-  };
-  try {
-    await writeNote(source.ticket, { ticketId, operationId, tryOf, text: noteText(told, clock.now()) }, deadline);
-  } catch (error) {
-    metrics.count("NotesFailed");
-    log.error("Note failed", { ticketId, detail: error instanceof Error ? error.message : "unknown" });
-  }
-}
-
-function ticketOf(order: Pick<Order, "ticketId">, source: Source): string | undefined {
-  return source.ticket === undefined ? undefined : order.ticketId;
 }
 
 /** What the API's description says of it. */

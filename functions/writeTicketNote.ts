@@ -5,9 +5,10 @@ import { type CredentialStore, createCredentialStore } from "../shared/platform/
 import { deriveVerificationCode } from "../shared/platform/verification-code.ts";
 import type { Clock, Deadline } from "../shared/runtime/clock.ts";
 import type { Metrics } from "../shared/runtime/metrics.ts";
-import { noteText, type Success } from "../shared/webhook/note.ts";
+import type { Success } from "../shared/webhook/note.ts";
 import { writeNote } from "../shared/webhook/notes.ts";
 import { createSources, type Sources } from "../shared/webhook/sources.ts";
+import { noteTexts } from "../shared/webhook/ticket.ts";
 import { isTicketId, mayHoldCode, type TicketApi } from "../shared/webhook/ticket-api.ts";
 
 const text = z.optional(z.nullable(z.string()));
@@ -62,18 +63,18 @@ async function run(
   }
   const { ticketId, operationId, tryOf } = ticket;
   const told = {
-    operationId,
-    tryOf,
+    ...{ operationId, tryOf },
     deviceId: request.deviceId ?? undefined,
     nodeId: request.nodeId ?? undefined,
     requester: ticket.requester ?? undefined,
+    idempotencyKey: request.idempotencyKey,
     requestId: ticket.requestId ?? undefined,
     outcome: outcome.ok
       ? await success(outcome, request, api, { credentials, deadline })
       : { ...outcome, detail: outcome.detail ?? undefined },
   };
   try {
-    const written = await writeNote(api, { ticketId, operationId, tryOf, text: noteText(told, clock.now()) }, deadline);
+    const written = await writeNote(api, { ...told, ticketId, ...noteTexts(told, api, clock) }, deadline);
     log.info("Note written", { source: ticket.source, ticketId, operationId, written });
     return { written };
   } catch (error) {

@@ -5,7 +5,7 @@ import { readDelivery } from "../shared/webhook/delivery.ts";
 import { noteText } from "../shared/webhook/note.ts";
 import { zendeskTestSecret } from "../shared/webhook/secret.ts";
 import { expressionFaults, malformed, readSource, type Source } from "../shared/webhook/source.ts";
-import { mayHoldCode } from "../shared/webhook/ticket-api.ts";
+import { mayHoldCode, ticketIdAdvice } from "../shared/webhook/ticket-api.ts";
 
 // `npm run check-source -- <configuration.json> <source> <payload.json> [--header "Name: value"]...`: what a source
 // would make of a payload. Nothing is sent to anybody, and signatures are not looked at.
@@ -84,8 +84,15 @@ async function outcomeOf(source: Source, body: Buffer): Promise<[string, string]
     ["would do", "re-key this device"],
     ...fields.map(([field, value]): [string, string] => [`  ${field}`, String(value)]),
     ["operation id", operationId],
+    ...adviceOn(source, ticketId),
     ...(source.ticket === undefined || ticketId === undefined ? [] : [["its note", text] satisfies [string, string]]),
   ];
+}
+
+/** What to use in place of a ticket's id that its system does not take. */
+function adviceOn({ ticket }: Source, ticketId: string | undefined): [string, string][] {
+  const advice = ticket === undefined || ticketId === undefined ? undefined : ticketIdAdvice(ticket, ticketId);
+  return advice === undefined ? [] : [["no note", advice]];
 }
 
 function print(rows: readonly [string, string][]): void {

@@ -59,13 +59,12 @@ export async function startTicketDesk(port = 0): Promise<TicketDesk> {
 
   function answerOf(api: NoteApi, request: Parameters<NoteApi["judge"]>[0]): Answer & { readonly wrote: boolean } {
     const refuse = (status: number, reason: string) => ({ status, body: { error: reason }, wrote: false });
-    const credentials = request.headers.authorization;
-    const basic = api.basic === undefined ? undefined : `Basic ${Buffer.from(api.basic).toString("base64")}`;
-    if (credentials !== (basic ?? api.authorization)) return refuse(401, "Unauthorized");
+    if (request.headers.authorization !== authorizationOf(api)) return refuse(401, "Unauthorized");
     const route = api.paths.find(([method, path]) => method === request.method && path.test(request.path));
     if (route === undefined) return refuse(404, "No such resource");
     const judged = api.judge(request, route[1].exec(request.path)?.[1] ?? "");
     if (judged.kind === "refused") return refuse(judged.status, judged.reason);
+    if (judged.kind === "found") return { status: 200, body: judged.body, wrote: false };
     const { system } = api;
     if (!tickets.has(`${system} ${judged.ticketId}`)) return refuse(404, "No such ticket");
     const own = notes.filter((note) => note.system === system && note.ticketId === judged.ticketId);
@@ -113,6 +112,10 @@ export async function startTicketDesk(port = 0): Promise<TicketDesk> {
     fail: (fault) => void faults.push({ fault, left: fault.count ?? 1 }),
     close: server.down,
   };
+}
+
+function authorizationOf({ basic, authorization }: NoteApi): string | undefined {
+  return basic === undefined ? authorization : `Basic ${Buffer.from(basic).toString("base64")}`;
 }
 
 /** The desk as a part of the local system. */

@@ -14,6 +14,8 @@ export interface DeskNote {
 /** What a request to a note API asks for, or how the system would refuse it. */
 export type Judged =
   | { readonly kind: "list"; readonly ticketId: string }
+  /** A ticket by the number that people see. */
+  | { readonly kind: "found"; readonly body: object }
   | { readonly kind: "write"; readonly ticketId: string; readonly text: string; readonly internal: boolean }
   | { readonly kind: "refused"; readonly status: number; readonly reason: string };
 
@@ -54,6 +56,13 @@ const written = (ticketId: string, text: unknown, internal: boolean): Judged =>
   typeof text === "string" && text !== "" ? { kind: "write", ticketId, text, internal } : refused(400, "no text");
 const html = (text: unknown) =>
   typeof text === "string" && !/<(?!br>)/i.test(text) ? text.replaceAll("<br>", "\n") : undefined;
+
+/** What stands between {noformat} and {noformat}: wiki markup takes nothing of it for more than text. */
+const preformatted = (text: unknown) =>
+  typeof text === "string" ? (/^\{noformat\}\n([^{}]*)\n\{noformat\}$/.exec(text)?.[1] ?? text) : text;
+
+/** The number that people see of ServiceNow's incidents, and the id behind it. */
+const incidents: Readonly<Record<string, string>> = { INC0010023: "9d385017c611228701d22104cc95c371" };
 
 /** A number of the query, within what the system takes. */
 const numberOf = ({ query }: DeskRequest, name: string, fallback: number, highest = Number.POSITIVE_INFINITY) =>
@@ -152,7 +161,7 @@ export const noteApis: Readonly<Record<string, NoteApi>> = {
     judge({ method, body }, ticketId) {
       if (method === "GET") return { kind: "list", ticketId };
       if (keysOf(body) !== "body,public") return refused(400, "unknown fields");
-      return written(ticketId, at(body, "body"), at(body, "public") === false);
+      return written(ticketId, preformatted(at(body, "body")), at(body, "public") === false);
     },
     listed: (notes, request) => {
       const asked = notes.filter(({ internal }) => request.query.get(internal ? "internal" : "public") !== "false");
@@ -169,10 +178,16 @@ export const noteApis: Readonly<Record<string, NoteApi>> = {
     basic: `${deskAccount.user}:${deskAccount.token}`,
     paths: [
       ["GET", /^\/api\/now\/table\/sys_journal_field$/],
+      ["GET", /^\/api\/now\/table\/incident$/],
       ["PATCH", /^\/api\/now\/table\/incident\/([0-9a-f]{32})$/],
     ],
-    judge({ method, query, body }, ticketId) {
+    judge({ method, path, query, body }, ticketId) {
       if (method === "PATCH") return written(ticketId, at(body, "work_notes"), true);
+      if (path.endsWith("/incident")) {
+        const number = /^number=(\w+)$/.exec(query.get("sysparm_query") ?? "")?.[1] ?? "";
+        const sysId = incidents[number];
+        return { kind: "found", body: { result: sysId === undefined ? [] : [{ sys_id: sysId }] } };
+      }
       const element = /^element_id=([0-9a-f]{32})\^element=work_notes/.exec(query.get("sysparm_query") ?? "")?.[1];
       return element === undefined ? refused(400, "bad query") : { kind: "list", ticketId: element };
     },

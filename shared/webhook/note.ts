@@ -1,4 +1,5 @@
 import { isErrorName, traitsOf } from "../errors.ts";
+import { isShownWhole, type Markup, shownName, shownText, shownValue } from "./shown.ts";
 
 /** What a note tells of. */
 export interface Told {
@@ -10,6 +11,8 @@ export interface Told {
   readonly operationId: string;
   /** The sender's own name for the delivery, made unreadable: a repeat that was signed anew finds it there. */
   readonly tryOf?: string | undefined;
+  /** What the code was derived of, where that is not the reference itself. */
+  readonly idempotencyKey?: string | undefined;
   readonly requestId?: string | undefined;
   readonly outcome: Success | Failure;
 }
@@ -33,26 +36,39 @@ export interface Failure {
   readonly detail: string | undefined;
 }
 
+/** How a note's ticketing system shows it, and what it says besides. */
+export interface NoteManner {
+  /** `plain` when absent. */
+  readonly markup?: Markup | undefined;
+  /** The ticket was told of an earlier event that asked for the same: its code is armed again. */
+  readonly isAgain?: boolean;
+}
+
 /**
  * The text of an internal note: the code, until when, what next; or why not, and what helps.
  *
- * Whatever came from the ticket is shown with nothing but letters, digits and a few marks, so that no ticketing system
- * reads markup, a mention, a link or a formula in it.
+ * Whatever came from the ticket is shown so that no ticketing system reads markup, a mention, a link or a formula in it,
+ * and no reader a sentence of ours.
  */
-export function noteText(told: Told, nowMs: number): string {
+export function noteText(told: Told, nowMs: number, { markup = "plain", isAgain = false }: NoteManner = {}): string {
   const { requester, operationId, tryOf, requestId, outcome } = told;
   return [
-    ...(outcome.ok ? success(told, outcome, nowMs) : failure(told, outcome)),
-    ...(requester === undefined ? [] : [`Asked for by: ${shown(requester)}`]),
-    `Reference: ${operationId}${tryOf === undefined ? "" : ` (${tryOf})`}`,
-    ...(requestId === undefined ? [] : [`Request: ${shown(requestId)}`]),
+    ...(outcome.ok ? success(told, outcome, { nowMs, markup, isAgain }) : failure(told, outcome, markup)),
+    ...(requester === undefined ? [] : [`Asked for by: ${shownName(requester, { markup })}`]),
+    `Reference: ${shownText(operationId, { markup })}${tryOf === undefined ? "" : ` (${shownText(tryOf, { markup })})`}`,
+    ...(requestId === undefined ? [] : [`Request: ${shownText(requestId, { markup })}`]),
   ].join("\n");
 }
 
-function success(told: Told, { verifyCode, timeout, expiresAtMs }: Success, nowMs: number): string[] {
-  const lines = [
-    `Device ${shown(told.deviceId)} is re-keyed${told.nodeId === undefined ? "" : ` for ${shown(told.nodeId)}`}.`,
-  ];
+interface Circumstances extends Required<NoteManner> {
+  readonly markup: Markup;
+  readonly nowMs: number;
+}
+
+function success(told: Told, { verifyCode, timeout, expiresAtMs }: Success, circumstances: Circumstances): string[] {
+  const { nowMs, markup, isAgain } = circumstances;
+  const hardware = told.nodeId === undefined ? "" : ` for ${shownValue(told.nodeId, { markup })}`;
+  const lines = [`Device ${shownValue(told.deviceId ?? "", { markup })} is re-keyed${hardware}.`];
   if (timeout === null)
     return [...lines, "The new hardware has already connected with its code; nothing is left to do."];
   const ended = expiresAtMs !== null && expiresAtMs <= nowMs;
@@ -60,32 +76,37 @@ function success(told: Told, { verifyCode, timeout, expiresAtMs }: Success, nowM
   if (ended) {
     return [...lines, `Its code was valid ${until}. Change this ticket so that it is sent again, for a new code.`];
   }
-  const where =
-    verifyCode === undefined
-      ? "The code is not written here, where others can read it. Ask refreshDeviceKey for the same device and hardware, with the reference below as Idempotency-Key."
-      : `Verification code: ${verifyCode}`;
   return [
     ...lines,
-    where,
+    ...(isAgain ? ["The same was asked for before: it is the same code as then, and it is valid again."] : []),
+    codeLine(verifyCode, told),
     `Valid ${until}.`,
     "Next: give the code to the new hardware, switch it on and see that it connects while the code is valid.",
   ];
 }
 
-function failure(told: Told, { error, detail }: Failure): string[] {
+function codeLine(verifyCode: string | undefined, { operationId, idempotencyKey = operationId }: Told): string {
+  if (verifyCode === undefined) {
+    const key =
+      idempotencyKey === operationId ? "the reference below" : shownValue(idempotencyKey, { markup: "markdown" });
+    return `The code is not written here, where others can read it. Ask refreshDeviceKey for the same device and hardware, with ${key} as Idempotency-Key.`;
+  }
+  // A code with a letter changed is none.
+  if (isShownWhole(verifyCode)) return `Verification code: ${verifyCode}`;
+  return "The code holds marks that a note must not show. Ask refreshDeviceKey for the same device and hardware, with a verifyCode of letters and digits.";
+}
+
+function failure(told: Told, { error, detail }: Failure, markup: Markup): string[] {
   const known = isErrorName(error) ? traitsOf(error) : undefined;
-  const device = told.deviceId === undefined ? "The device" : `Device ${shown(told.deviceId)}`;
+  const device = told.deviceId === undefined ? "The device" : `Device ${shownValue(told.deviceId, { markup })}`;
   const reason = known?.title ?? "Something unexpected happened";
   return [
     `${device} is not re-keyed: ${reason}.`,
-    ...(detail === undefined || detail === reason ? [] : [`In detail: ${shown(detail, 500)}`]),
+    ...(detail === undefined || detail === reason
+      ? []
+      : [`In detail: ${shownText(detail, { markup, maxLength: 500 })}`]),
     `What helps: ${known?.advice ?? "Tell whoever operates Rekey, with the reference below."}`,
   ];
-}
-
-function shown(text = "", length = 100): string {
-  const harmless = text.replace(/[^\p{L}\p{N} :;,._-]/gu, "·").trim();
-  return harmless.length > length ? `${harmless.slice(0, length)}…` : harmless;
 }
 
 /** `2026-11-25 21:30:00`. */

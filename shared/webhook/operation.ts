@@ -44,15 +44,20 @@ export function contentOf(operationId: string): string {
  * Names what a delivery asks for.
  *
  * @param configured the value of the source's field `deliveryId`, where it has one: it alone is the name then
+ * @param part which of several events that came in one delivery, counted from 0
  */
 export function operationNames(
   { name, scheme, preset }: Pick<Source, "name" | "scheme" | "preset">,
   configured: string | undefined,
   { headers, body, proof }: Delivered,
+  part = 0,
 ): OperationNames {
   const key = createHmac("sha256", proof.secret).update("rekey: operations of a source").digest();
   const digest = (kind: string, value: string | Uint8Array) =>
-    createHmac("sha256", key).update(`${name}\0${kind}\0`).update(value).digest("hex");
+    createHmac("sha256", key)
+      .update(`${name}\0${part === 0 ? kind : `${kind} ${part}`}\0`)
+      .update(value)
+      .digest("hex");
   const content =
     configured === undefined ? digest("body", withoutSendingTime(scheme, body)) : digest("id", configured);
   const idempotencyKey = `${name}-${content.slice(0, 32)}`;

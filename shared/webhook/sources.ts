@@ -16,11 +16,11 @@ export interface Sources {
    */
   get(name: string, deadline: Deadline): Promise<ConfiguredSource | undefined>;
   /**
-   * What is wrong with each source, by its name; in words that hold nothing of a secret.
+   * All of them by their names, also those that cannot be used.
    *
    * @throws ConfigurationError the secret cannot be read; SecretsUnavailableError
    */
-  check(deadline: Deadline): Promise<ReadonlyMap<string, readonly Fault[]>>;
+  all(deadline: Deadline): Promise<ReadonlyMap<string, ConfiguredSource>>;
 }
 
 /** A source as it is configured: well or not. */
@@ -29,10 +29,7 @@ export interface ConfiguredSource {
   readonly gate: Gate | undefined;
   /** @throws ConfigurationError it is malformed; the log has said once how */
   ready(): Source;
-}
-
-/** A source as it was read. */
-interface Read extends ConfiguredSource {
+  /** What is wrong with it; in words that hold nothing of a secret. */
   readonly faults: readonly Fault[];
 }
 
@@ -50,7 +47,7 @@ const maxAgeMs = 60_000;
 /** Sources kept for a minute. One that is malformed harms no other, and is told in the log once a version of the secret. */
 export function createSources(secrets: Secrets, secretId: string, clock: Clock, log: Log): Sources {
   let kept: (Kept & { readonly readAtMs: number }) | undefined;
-  const read = new Map<string, Promise<Read>>();
+  const read = new Map<string, Promise<ConfiguredSource>>();
 
   async function document(deadline: Deadline): Promise<object> {
     if (kept === undefined || !isRecent(kept.readAtMs, maxAgeMs, clock)) {
@@ -65,7 +62,7 @@ export function createSources(secrets: Secrets, secretId: string, clock: Clock, 
     return kept.document;
   }
 
-  function readOnce(name: string, all: object): Promise<Read> {
+  function readOnce(name: string, all: object): Promise<ConfiguredSource> {
     const before = read.get(name);
     if (before !== undefined) return before;
     const source = readOne(name, all, log);
@@ -79,11 +76,10 @@ export function createSources(secrets: Secrets, secretId: string, clock: Clock, 
       if (!isSourceName(name) || !Object.hasOwn(all, name)) return undefined;
       return readOnce(name, all);
     },
-    async check(deadline) {
-      const all = await document(deadline);
-      const faults = new Map<string, readonly Fault[]>();
-      for (const name of Object.keys(all)) faults.set(name, checked(name, await readOnce(name, all)));
-      return faults;
+    async all(deadline) {
+      const sources = await document(deadline);
+      const names = Object.keys(sources);
+      return new Map(await Promise.all(names.map(async (name) => [name, await readOnce(name, sources)] as const)));
     },
   };
 }
@@ -106,7 +102,7 @@ async function readDocument(secrets: Secrets, secretId: string, deadline: Deadli
   }
 }
 
-async function readOne(name: string, all: object, log: Log): Promise<Read> {
+async function readOne(name: string, all: object, log: Log): Promise<ConfiguredSource> {
   const configuration = memberOf(all, name);
   const gate = gateOf(configuration);
   const faults: Fault[] = sharedSecrets(name, all);
@@ -154,14 +150,4 @@ const secretsConfiguration = z.object({ secrets: z.array(z.unknown()) });
 
 function bare(secret: string): string {
   return secret.replace(/^(v1,)?whsec_/, "");
-}
-
-function checked(name: string, { gate, faults }: Read): readonly Fault[] {
-  if (!isSourceName(name)) {
-    return [{ path: "", message: "must be named with letters, digits, _ and -, 40 of them at most" }, ...faults];
-  }
-  if (gate === undefined || gate.secrets.length > 0 || faults.some(({ path }) => path.startsWith("secrets"))) {
-    return faults;
-  }
-  return [{ path: "secrets", message: "is missing: nothing verifies without one" }, ...faults];
 }

@@ -44,6 +44,35 @@ describe("a note of success", () => {
   });
 });
 
+describe("a code", () => {
+  const of = (verifyCode: string) => note({ outcome: { ...done, verifyCode } });
+
+  test("that is asked for again is said to be the same, and valid again", () => {
+    const again = noteText(told, nowMs, { isAgain: true }).split("\n");
+    expect(again[1]).toBe("The same was asked for before: it is the same code as then, and it is valid again.");
+    expect(again[2]).toBe("Verification code: c0de");
+  });
+
+  test.each(["a<b>c", "x".repeat(257), "www.evil.example", "_c0de_", "c0de\nValid until ever", "`c0de`"])(
+    "of the platform's or a caller's making with marks, %j, is not shown, and not changed",
+    (verifyCode) => {
+      expect(of(verifyCode)).toContain("The code holds marks that a note must not show.");
+      expect(of(verifyCode)).not.toMatch(/Verification code|evil/);
+    },
+  );
+
+  test("that others must not see is had by what it was derived of, where that is not the reference", () => {
+    const hidden = { ...done, verifyCode: undefined };
+    expect(note({ outcome: hidden, idempotencyKey: "desk-1" })).toContain("with the reference below as");
+    expect(note({ outcome: hidden, idempotencyKey: "desk-0" })).toContain("with `desk-0` as Idempotency-Key");
+  });
+});
+
+test("an operation's id from a workflow's input goes through the same gate", () => {
+  const text = note({ operationId: "x\nVerification code: 0000 www.evil.example", tryOf: "0a1b2c3d4e5f" });
+  expect(text).toContain("Reference: x·Verification code: 0000 www·evil·example (0a1b2c3d4e5f)");
+});
+
 test("a note says nothing of what nobody knows", () => {
   const text = note({ nodeId: undefined, requestId: undefined });
   expect(text.split("\n")[0]).toBe("Device meter-1 is re-keyed.");

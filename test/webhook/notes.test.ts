@@ -4,7 +4,15 @@ import { senders } from "../../local/ticket-desk/senders.ts";
 import { RekeyError } from "../../shared/errors.ts";
 import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { writeNote } from "../../shared/webhook/notes.ts";
-import { baseUrlOf, mayHoldCode, ticketApi, ticketSystems } from "../../shared/webhook/ticket-api.ts";
+import {
+  baseUrlOf,
+  lookUpOf,
+  mayHoldCode,
+  noteRequests,
+  ticketApi,
+  ticketIdAdvice,
+} from "../../shared/webhook/ticket-api.ts";
+import { ticketSystems } from "../../shared/webhook/ticket-systems.ts";
 
 let desk: TicketDesk;
 beforeAll(async () => {
@@ -87,6 +95,111 @@ describe.each([...ticketSystems])("on %s", (system) => {
     expect(await failure(writeIt())).toContain(words);
     await writeIt();
     expect(desk.on(system, note.ticketId).filter(({ text }) => text.includes(note.operationId))).toHaveLength(1);
+  });
+});
+
+describe("the number that people see", () => {
+  const numbered = (system: string, ticketId: string, number: string) => {
+    desk.open(system, ticketId);
+    notes += 1;
+    const note = { ticketId: number, operationId: `operation-${notes}`, text: `Reference: operation-${notes}` };
+    return { note, write: () => writeNote(apiOf(system), note, within(5_000)) };
+  };
+
+  test.each([
+    ["servicenow", "9d385017c611228701d22104cc95c371", "INC0010023"],
+    ["freshservice", "264", "INC-264"],
+    ["freshservice", "264", "#SR-264".slice(1)],
+    ["freshdesk", "812", "#812"],
+    ["zendesk", "35436", "#35436"],
+    ["github", "7", "#7"],
+  ])("of a ticket on %s leads to its id, %s, from %s", async (system, ticketId, number) => {
+    const { note, write: writeIt } = numbered(system, ticketId, number);
+    expect([await writeIt(), await writeIt()]).toEqual([true, false]);
+    expect(desk.on(system, ticketId).filter(({ text }) => text === note.text)).toHaveLength(1);
+  });
+
+  test("of no ticket is a NoteFailedError", async () => {
+    const { write: writeIt } = numbered("servicenow", "9d385017c611228701d22104cc95c371", "INC0099999");
+    expect(await failure(writeIt())).toBe("NoteFailedError: The ticketing system: it knows no ticket of this number");
+  });
+
+  test.each([
+    [
+      "pagerduty",
+      "1234",
+      "pagerduty takes no such id for a ticket: use event.data.id, or event.data.incident.id, not its number",
+    ],
+    ["pagerduty", "Q02JTSNZWHSEKV", undefined],
+    ["zendesk", "ZD-1", "zendesk takes no such id for a ticket: use {{ticket.id}}"],
+    ["zendesk", "#1", undefined],
+    ["servicenow", "INC0010023", undefined],
+    ["freshservice", "INC-264", undefined],
+    ["jira", "FIELD-17", undefined],
+    ["linear", "ENG-17", undefined],
+    ["github", "GH-26", "github takes no such id for a ticket: use issue.number"],
+  ])("on %s, %s, has the advice %j", (system, ticketId, advice) => {
+    expect(ticketIdAdvice(apiOf(system), ticketId)).toBe(advice);
+  });
+
+  test("of another table is asked for there, and its note is written there", () => {
+    const api = apiOf("servicenow", { table: "sc_req_item" });
+    expect(lookUpOf(api, "RITM0010001")?.request.path).toBe(
+      "/api/now/table/sc_req_item?sysparm_query=number%3DRITM0010001&sysparm_fields=sys_id&sysparm_limit=1",
+    );
+    expect(noteRequests(api, "0".repeat(32)).write("n").path).toBe(`/api/now/table/sc_req_item/${"0".repeat(32)}`);
+  });
+});
+
+describe("a ticket's writer", () => {
+  test("does not keep a note away with one that looks like ours, whose reference cannot be known", async () => {
+    const { note, write: writeIt } = await write("zendesk");
+    desk.say("zendesk", note.ticketId, "Device d1 is re-keyed.\nReference: desk-00000000000000000000000000000000");
+    expect(await writeIt()).toBe(true);
+  });
+
+  test("does not keep one away with a repeat's mark of another delivery", async () => {
+    const { note } = await write("zendesk");
+    await writeNote(
+      apiOf("zendesk"),
+      { ...note, tryOf: "0a1b2c3d4e5f", text: `${note.text} (0a1b2c3d4e5f)` },
+      within(5_000),
+    );
+    const other = { ...note, operationId: `${note.operationId}-b`, tryOf: "5f4e3d2c1b0a" };
+    expect(await writeNote(apiOf("zendesk"), other, within(5_000))).toBe(true);
+  });
+});
+
+describe.each([...ticketSystems])("on %s", (system) => {
+  const content = "desk-0123456789abcdef0123";
+
+  test("an event that asks for what was asked for before has a note of its own, which says so", async () => {
+    const {
+      note: { ticketId },
+    } = await write(system);
+    const event = (of: string) => ({
+      operationId: `${content}${of}`,
+      text: `first ${of}`,
+      againText: `again ${of} ${content}${of}`,
+    });
+    const one = { ticketId, ...event("000000000001"), text: `first 1 ${content}000000000001` };
+    expect(await writeNote(apiOf(system), one, within(5_000))).toBe(true);
+    expect(await writeNote(apiOf(system), { ticketId, ...event("000000000002") }, within(5_000))).toBe(true);
+    expect(await writeNote(apiOf(system), { ticketId, ...event("000000000002") }, within(5_000))).toBe(false);
+    const told = desk
+      .on(system, ticketId)
+      .map(({ text }) => text.replace(/ .*/, " "))
+      .slice(-2);
+    expect(told).toEqual(["first ", "again "]);
+  });
+
+  test("a repeat that was signed anew finds the note of the first try", async () => {
+    const { note } = await write(system);
+    const first = { ...note, operationId: "desk-abcdefabcdefabcdefab000000000001", tryOf: "1a2b3c4d5e6f" };
+    const text = `desk-abcdefabcdefabcdefab000000000001 (1a2b3c4d5e6f)`;
+    expect(await writeNote(apiOf(system), { ...first, text }, within(5_000))).toBe(true);
+    const again = { ...first, operationId: "desk-abcdefabcdefabcdefab000000000002" };
+    expect(await writeNote(apiOf(system), again, within(5_000))).toBe(false);
   });
 });
 

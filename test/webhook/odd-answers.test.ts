@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { writeNote } from "../../shared/webhook/notes.ts";
-import { type TicketSystem, ticketApi } from "../../shared/webhook/ticket-api.ts";
+import { ticketApi } from "../../shared/webhook/ticket-api.ts";
+import type { TicketSystem } from "../../shared/webhook/ticket-systems.ts";
 
 let close: () => void = () => undefined;
 afterEach(() => close());

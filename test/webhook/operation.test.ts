@@ -120,12 +120,18 @@ function plain(body: Record<string, unknown>, headers: (text: string) => Headers
 const event = { device: "meter-1", imei: "860000000000001" };
 
 /** The names of a delivery that verifies, as the function makes them. */
-async function namesOf(sender: string, { headers, body }: Sent, changes: object = {}, configured?: string) {
+async function namesOf(
+  sender: string,
+  { headers, body }: Sent,
+  changes: object = {},
+  configured: string | undefined = undefined,
+  part: number | undefined = undefined,
+) {
   const { settings = {} } = senders[sender] ?? {};
   const given = { secrets: [secret], ...settings, ...changes, fields: { deviceId: "device" } };
   const source = await readSource("desk", given);
   const proof = verify(source.scheme, source.secrets, { headers, body: bytes(body), nowMs });
-  return operationNames(source, configured, { headers, body: bytes(body), proof });
+  return operationNames(source, configured, { headers, body: bytes(body), proof }, part);
 }
 
 const sent = (sender: string, { id, atMs = nowMs, body = event, forged = {} }: Try): Sent => {
@@ -236,6 +242,16 @@ describe("an operation's name", () => {
       namesOf("hmac", said(atMs), { signature: { ...signature, ...changes } });
     expect((await at(nowMs, {})).operationId).not.toBe((await at(nowMs + 1, {})).operationId);
     expect((await at(nowMs, { event: "body" })).operationId).toBe((await at(nowMs + 1, { event: "body" })).operationId);
+  });
+
+  test("of several events in one delivery is one each, the first being that of a delivery with one", async () => {
+    for (const sender of ["github", "zendesk", "standard-webhooks"]) {
+      const parts = [undefined, 0, 1, 2].map((part) => namesOf(sender, sent(sender, { id: "1" }), {}, undefined, part));
+      const [alone, first, second, third] = await Promise.all(parts);
+      expect(first).toEqual(alone);
+      expect(new Set([first, second, third].map((one) => one?.operationId)).size).toBe(3);
+      expect(new Set([first, second, third].map((one) => one?.idempotencyKey)).size).toBe(3);
+    }
   });
 
   // Pinned: another way of making it would have every delivery under way at a deployment done twice.

@@ -234,4 +234,7 @@ test.each([
   ["x".repeat(128), true],
   ["x".repeat(129), false],
   [".a", true],
+  ["#35436", true],
+  ["##1", false],
+  ["INC0010023", true],
 ])("%j is the id of a ticket: %s", (id, is) => expect(isTicketId(id)).toBe(is));

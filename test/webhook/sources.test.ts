@@ -3,6 +3,7 @@ import { type SecretsEndpoint, startSecretsEndpoint } from "../../local/secrets-
 import { type Clock, deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { createLog } from "../../shared/runtime/log.ts";
 import { createSecrets } from "../../shared/runtime/secrets.ts";
+import { checkSources } from "../../shared/webhook/check.ts";
 import { createSources, type Sources } from "../../shared/webhook/sources.ts";
 import { clientOf } from "../local/secrets-endpoint/client.ts";
 
@@ -169,7 +170,7 @@ describe("a secret that two sources have", () => {
 
   test("is found where it is written in two ways", async () => {
     put(JSON.stringify({ one: standard(whsec), two: standard(`v1,${whsec}`) }));
-    expect(await sources.check(within())).toEqual(
+    expect(await checkSources(sources, within())).toEqual(
       new Map([
         ["one", []],
         ["two", [{ path: "secrets.0", message: "is the same as one of the source one" }]],
@@ -193,9 +194,14 @@ test("the check names the faults of each source, and none of their secrets", asy
       unsigned: { preset: "jira", fields: { deviceId: "a" } },
       short: { ...desk("a"), secrets: [short] },
       hmac: { preset: "hmac", secrets: ["one of the hmac source"], fields: { deviceId: "a" } },
+      engine: {
+        preset: "jira",
+        secrets: ["one of the engine's own"],
+        fields: { deviceId: "$trim(a)", nodeId: "a.((" },
+      },
     }),
   );
-  const found = await sources.check(within());
+  const found = await checkSources(sources, deadlineIn(20_000, systemClock));
   expect(Object.fromEntries(found)).toEqual({
     desk: [],
     bad: [{ path: "fields.deviceId", message: "is missing" }],
@@ -203,6 +209,7 @@ test("the check names the faults of each source, and none of their secrets", asy
     unsigned: [{ path: "secrets", message: "is missing: nothing verifies without one" }],
     short: [{ path: "secrets.0", message: "must have at least 16 characters" }],
     hmac: [{ path: "signature.header", message: "is missing" }],
+    engine: [{ path: "fields.nodeId", message: expect.stringContaining("cannot be") }],
   });
   expect(JSON.stringify([...found])).not.toContain(short);
 });

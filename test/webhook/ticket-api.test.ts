@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { noteRequests, type TicketSystem, ticketApi } from "../../shared/webhook/ticket-api.ts";
+import { noteRequests, ticketApi } from "../../shared/webhook/ticket-api.ts";
+import type { TicketSystem } from "../../shared/webhook/ticket-systems.ts";
 
 const baseUrl = "https://desk.example";
 const api = (system: TicketSystem, changes: object = {}) =>
