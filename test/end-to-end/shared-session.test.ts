@@ -79,7 +79,7 @@ describe.each(moods)("twenty cold sandboxes, each a process of its own, in a sto
     rekey.simulator.faults.add({ kind: "hang", operation: "login" });
     const [first, ...others] = rekey.simulator.devices.many(6);
     const dying = rekey.refresh({ deviceId: first, nodeId: "n" });
-    await expect.poll(() => rekey.simulator.counters.requests.login, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => rekey.simulator.counters.requests.login).toBe(1);
     rekey.lambda.sandboxes("refreshDeviceKey")[0]?.kill();
     expect(errorOf(await dying)).not.toBe("ok");
     const seen = rekey.secrets.counters.log.length;

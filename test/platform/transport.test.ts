@@ -194,7 +194,7 @@ describe("a probe", () => {
       name: "PlatformUnavailableError",
       cause: { message: "No handshake in time" },
     });
-    expect(systemClock.elapsed() - startedAtMs).toBeLessThan(1_500);
+    expect(systemClock.elapsed() - startedAtMs).toBeLessThan(6_000);
     await expect.poll(closed).toBe(1);
   });
 

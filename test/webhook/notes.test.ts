@@ -208,7 +208,7 @@ test("a system that is silent is waited for no longer than there is time", async
   desk.fail({ kind: "hang" });
   const startedAt = performance.now();
   expect(await failure(writeIt())).toBe("NoteFailedError: The ticketing system: GET is not answered");
-  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  expect(performance.now() - startedAt).toBeLessThan(6_000);
 });
 
 test("a redirection is not followed, so that credentials go nowhere else", async () => {

@@ -176,7 +176,7 @@ describe.skipIf(browser === undefined)(`in Chromium ${browser?.version() ?? "(NO
     );
     await page.getByRole("button", { name: "Take offline: device-7" }).click();
     await page.locator("#notes li").filter({ hasText: "device-7" }).waitFor({ timeout: 20_000 });
-    await expect.poll(() => waiting.count(), { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => waiting.count()).toBe(0);
   });
 
   test("on a telephone every row is a card, nothing is cut off, and no value is broken", async () => {
@@ -237,11 +237,11 @@ describe.skipIf(browser === undefined)(`in Chromium ${browser?.version() ?? "(NO
     await page.getByRole("button", { name }).click();
     await expect.poll(() => page.getByRole("button", { name }).getAttribute("aria-pressed")).toBe("true");
     await page.getByRole("button", { name: "Re-key device-4", exact: true }).click();
-    await expect.poll(said, { timeout: 20_000 }).toMatch(refusal);
+    await expect.poll(said).toMatch(refusal);
     await page.getByRole("button", { name: "Works" }).click();
     await expect.poll(said).toBe("The platform works.");
     await page.getByRole("button", { name: "Re-key device-4", exact: true }).click();
-    await expect.poll(said, { timeout: 20_000 }).toMatch(/^device-4: 200 /);
+    await expect.poll(said).toMatch(/^device-4: 200 /);
   });
 });
 
