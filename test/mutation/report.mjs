@@ -52,10 +52,10 @@ const names = [...files.keys()].sort();
 const all = names.flatMap((name) => files.get(name).mutants);
 const ignored = count(all, "Ignored");
 const atWorst = percent(count(all, "Killed", "Timeout"), all.length);
-const text = `# Mutations of shared/, and which tests notice them
+const text = `# Mutations of functions/ and shared/, and which tests notice them
 
 Written by \`node test/mutation/report.mjs\` from what \`npm run mutate\` found. A mutant is killed when a test of
-test/{fleet,http,platform,runtime,webhook} fails, late when a test does not end. ${ignored} changes to tables at module level are
+test/{functions,fleet,http,platform,runtime,webhook} fails, late when a test does not end. ${ignored} changes to tables at module level are
 left out: each needs a process of its own, and what is in the tables is tested end to end. If no test noticed any of them,
 ${atWorst} % of all would still be noticed.
 

@@ -1,4 +1,4 @@
-// `npm run mutate`: changes shared/ in every small way and sees whether a test notices.
+// `npm run mutate`: changes functions/ and shared/ in every small way and sees whether a test notices.
 // -- --mutate 'shared/webhook/**' tries a part.
 export default {
   plugins: [import.meta.resolve("@stryker-mutator/vitest-runner")],
@@ -6,7 +6,7 @@ export default {
   vitest: { configFile: "test/mutation/vitest.config.ts", related: false },
   // TypeScript 7 has no interface for others to rewrite a tsconfig with, and nothing here needs one.
   tsconfigFile: "none.json",
-  mutate: ["shared/**/*.ts"],
+  mutate: ["functions/**/*.ts", "shared/**/*.ts"],
   coverageAnalysis: "perTest",
   // Tables are wrong or right as a whole, and a change to one at module level needs a process of its own.
   ignoreStatic: true,

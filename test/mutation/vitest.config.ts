@@ -1,9 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** The tests that run shared/ in their own process; the end-to-end ones run bundles, in which nothing is mutated. */
+/** The tests that run functions/ and shared/ in their own process; the end-to-end ones run bundles, in which nothing is mutated. */
 export default defineConfig({
   test: {
-    include: ["test/{simulation,fleet,http,platform,runtime,webhook}/**/*.test.ts"],
+    include: ["test/{functions,simulation,fleet,http,platform,runtime,webhook}/**/*.test.ts"],
     testTimeout: 30_000,
     maxWorkers: 1,
   },
