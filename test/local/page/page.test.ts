@@ -168,6 +168,7 @@ describe.skipIf(browser === undefined)(`in Chromium ${browser?.version() ?? "(NO
   test("a ticket that waits says what keeps it and what would end it, and then no more", async () => {
     await page.getByRole("button", { name: "Take online: device-7" }).click();
     await page.getByLabel("Device", { exact: true }).selectOption("device-7");
+    await page.getByLabel("New IMEI").fill("860000000000007");
     await page.getByRole("button", { name: "Send", exact: true }).click();
     const waiting = page.locator("#waiting li");
     await waiting.waitFor({ timeout: 20_000 });
