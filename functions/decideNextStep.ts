@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { appId, deviceId, nodeId, timeoutSeconds } from "../shared/device.ts";
+import { appId, codeOrigin, deviceId, nodeId, timeoutSeconds } from "../shared/device.ts";
 import { isErrorName, traitsOf } from "../shared/errors.ts";
 import { faultsOf } from "../shared/faults.ts";
 import { invalidInput } from "../shared/http/faults.ts";
@@ -9,7 +9,6 @@ import { jsonOf, memberOf } from "../shared/json.ts";
 import { defaultLimitSeconds, limitSeconds, secondsToWait } from "../shared/patience.ts";
 
 /** `derived` (default) from the idempotency key, or the new hardware's nodeId, for agents that want the two equal. */
-const codeOrigin = z.enum(["derived", "nodeId"]);
 
 /** Which ticket is told; made by ticketWebhook, taken apart by writeTicketNote. */
 const ticket = z.looseObject({ source: z.string(), ticketId: z.string(), operationId: z.string() });

@@ -12,6 +12,7 @@ import { createWorkflow, type Workflow } from "../shared/runtime/workflow.ts";
 import { checkSources } from "../shared/webhook/check.ts";
 import { type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
 import { handOver } from "../shared/webhook/hand-over.ts";
+import { imeiWarnings } from "../shared/webhook/imei.ts";
 import { asSenderSees } from "../shared/webhook/presets.ts";
 import { createSources, type Sources } from "../shared/webhook/sources.ts";
 import { type Delivery, isTold, tell, ticketOf } from "../shared/webhook/ticket.ts";
@@ -38,6 +39,8 @@ export const deliveryResult = z.object({
   timeout: z.nullable(z.number()),
   expiresAt: z.nullable(z.string()),
   replayed: z.boolean(),
+  /** What should be looked at: an IMEI whose check digit does not fit. */
+  warnings: z.optional(z.array(z.string())),
 });
 
 /** 200 for a sender that must not see a refusal as one: it was received, and why nothing came of it. */
@@ -159,6 +162,7 @@ async function carryOut(order: Order, delivery: Called, dependencies: Dependenci
     const { verifyCode, timeoutSeconds: timeout, expiresAtMs, replayed } = state;
     const expiresAt = expiresAtMs === null ? null : isoTime(expiresAtMs);
     const { deviceId, nodeId } = device;
+    const warnings = imeiWarnings(nodeId, source.imei);
     return {
       operationId,
       deviceId,
@@ -167,6 +171,7 @@ async function carryOut(order: Order, delivery: Called, dependencies: Dependenci
       timeout,
       expiresAt,
       replayed,
+      ...(warnings.length === 0 ? {} : { warnings }),
     };
   } catch (error) {
     // What may pass is tried again: by the sender, or by the workflow where there is a ticket that can be told.
@@ -190,9 +195,10 @@ async function refuse({ order, error }: Faulty, delivery: Delivery, dependencies
   await tell(order, { ok: false, error: error.name, detail: error.message }, delivery, dependencies);
 }
 
-function rekey(order: Order, { log, deadline, caller }: Called, { platform, clock }: Dependencies) {
+function rekey(order: Order, { source, log, deadline, caller }: Called, { platform, clock }: Dependencies) {
   const { timeout, ...device } = order.device;
-  const request = { ...device, timeoutSeconds: timeout, idempotencyKey: order.idempotencyKey };
+  const verifyCode = source.code === "nodeId" ? device.nodeId : undefined;
+  const request = { ...device, verifyCode, timeoutSeconds: timeout, idempotencyKey: order.idempotencyKey };
   return auditedRefresh(request, { platform, clock, deadline, log, caller });
 }
 

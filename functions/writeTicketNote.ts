@@ -1,10 +1,12 @@
 import * as z from "zod/mini";
+import { codeOrigin } from "../shared/device.ts";
 import { RekeyError } from "../shared/errors.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { type CredentialStore, createCredentialStore } from "../shared/platform/credentials.ts";
 import { deriveVerificationCode } from "../shared/platform/verification-code.ts";
 import type { Clock, Deadline } from "../shared/runtime/clock.ts";
 import type { Metrics } from "../shared/runtime/metrics.ts";
+import { imeiWarnings } from "../shared/webhook/imei.ts";
 import type { Success } from "../shared/webhook/note.ts";
 import { writeNote } from "../shared/webhook/notes.ts";
 import { createSources, type Sources } from "../shared/webhook/sources.ts";
@@ -30,7 +32,11 @@ export const writeTicketNoteInput = z.object({
     requestId: text,
     requester: text,
   }),
-  request: z.object({ deviceId: text, nodeId: text, appId: text, idempotencyKey: z.string() }),
+  request: z.object({
+    ...{ deviceId: text, nodeId: text, appId: text },
+    idempotencyKey: z.string(),
+    code: z.nullish(codeOrigin),
+  }),
   outcome: z.union([done, refused]),
 });
 
@@ -57,7 +63,8 @@ async function run(
   { deadline, log }: Pick<Invocation, "deadline" | "log">,
   { sources, credentials, clock, metrics }: Dependencies,
 ): Promise<z.infer<typeof writeTicketNoteOutput>> {
-  const api = (await sources.get(ticket.source, deadline))?.ready().ticket;
+  const source = (await sources.get(ticket.source, deadline))?.ready();
+  const api = source?.ticket;
   if (api === undefined) {
     throw new RekeyError("ConfigurationError", "The webhook source has no ticket API", { cause: ticket.source });
   }
@@ -69,6 +76,7 @@ async function run(
     requester: ticket.requester ?? undefined,
     idempotencyKey: request.idempotencyKey,
     requestId: ticket.requestId ?? undefined,
+    warnings: imeiWarnings(request.nodeId, source?.imei),
     outcome: outcome.ok
       ? await success(outcome, request, api, { credentials, deadline })
       : { ...outcome, detail: outcome.detail ?? undefined },
@@ -85,12 +93,12 @@ async function run(
 
 async function success(
   { verifyCode, timeout, expiresAt }: z.infer<typeof done>,
-  { deviceId, nodeId, appId, idempotencyKey }: Input["request"],
+  { deviceId, nodeId, appId, idempotencyKey, code }: Input["request"],
   api: TicketApi,
   { credentials, deadline }: { readonly credentials: CredentialStore; readonly deadline: Deadline },
 ): Promise<Success> {
-  const ended = { ok: true, timeout, expiresAtMs: expiresAt === null ? null : Date.parse(expiresAt) } as const;
-  if (!mayHoldCode(api)) return { ...ended, verifyCode: undefined };
+  const ended = { ok: true, timeout, expiresAtMs: expiresAt === null ? null : Date.parse(expiresAt), code } as const;
+  if (code === "nodeId" || !mayHoldCode(api)) return { ...ended, verifyCode: undefined };
   if (verifyCode != null) return { ...ended, verifyCode };
   const { codeKey, appId: ownAppId } = await credentials.get(deadline);
   if (codeKey === undefined) throw new RekeyError("ConfigurationError", "The application secret has no codeKey");

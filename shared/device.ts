@@ -27,3 +27,9 @@ export const appId = text;
 
 /** Seconds until a verification code ends, an Integer of the platform; 0: never. */
 export const timeoutSeconds = z.int().check(z.minimum(0), z.maximum(2_147_483_647));
+
+/**
+ * How a code is made that nobody gives: derived from a key that only we have, or the nodeId itself, for hardware whose
+ * agent wants the two equal. What stands on a label is no secret, so the latter has to be asked for.
+ */
+export const codeOrigin = z.enum(["derived", "nodeId"]);

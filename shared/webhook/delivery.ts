@@ -2,7 +2,7 @@ import { appId, deviceId, nodeId } from "../device.ts";
 import { type Fault, RekeyError } from "../errors.ts";
 import { faultsOf, listed } from "../faults.ts";
 import { type Finding, findingsOf } from "./findings.ts";
-import { imeiIn } from "./imei.ts";
+import { hasCheckDigit, imeiIn } from "./imei.ts";
 import { type Delivered, type OperationNames, operationNames } from "./operation.ts";
 import { payloadOf, textOfBody } from "./payload.ts";
 import type { Source } from "./source.ts";
@@ -105,7 +105,7 @@ const hardware = ["nodeId", "expectedNodeId"];
 /** What a ticket says of a device, by the schemas of all who do; an IMEI in the form that the source wants. */
 function identifiersOf(
   texts: ReadonlyMap<string, string>,
-  { imei }: Source,
+  { imei, imeiCheckDigit }: Source,
   faults: Fault[],
 ): Readonly<Record<string, string>> {
   const identifiers: Record<string, string> = {};
@@ -115,7 +115,9 @@ function identifiersOf(
     const read = imei !== undefined && hardware.includes(name) ? imeiIn(text, imei) : { nodeId: text };
     const parsed = schema.safeParse("nodeId" in read ? read.nodeId : text, { reportInput: true });
     if ("fault" in read) faults.push({ path: name, message: read.fault });
-    else if (parsed.success) identifiers[name] = parsed.data;
+    else if (imeiCheckDigit === "refuse" && name === "nodeId" && !hasCheckDigit(read.nodeId)) {
+      faults.push({ path: name, message: "has a last digit that does not fit the others: compare it with the label" });
+    } else if (parsed.success) identifiers[name] = parsed.data;
     else faults.push(...parsed.error.issues.flatMap(faultsOf).map(({ message }) => ({ path: name, message })));
   }
   return identifiers;

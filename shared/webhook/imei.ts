@@ -31,3 +31,9 @@ export function hasCheckDigit(nodeId: string): boolean {
 function doubled(digit: number): number {
   return digit > 4 ? digit * 2 - 9 : digit * 2;
 }
+
+/** What has to be told beside a re-key that was done all the same; nothing of hardware that is not named by an IMEI. */
+export function imeiWarnings(nodeId: string | null | undefined, form: ImeiForm | undefined): string[] {
+  if (form === undefined || nodeId === null || nodeId === undefined || hasCheckDigit(nodeId)) return [];
+  return ["The IMEI's last digit does not fit the others, so one of them is wrong: compare it with the label."];
+}

@@ -14,14 +14,18 @@ export interface Told {
   /** What the code was derived of, where that is not the reference itself. */
   readonly idempotencyKey?: string | undefined;
   readonly requestId?: string | undefined;
+  /** What whoever works on the ticket should look at, in words of our own. */
+  readonly warnings?: readonly string[] | undefined;
   readonly outcome: Success | Failure;
 }
 
 /** A re-key that succeeded. */
 export interface Success {
   readonly ok: true;
-  /** Undefined where the note may be seen by others than those who work on the ticket. */
+  /** Undefined where the note may be seen by others than those who work on the ticket, or the nodeId says it. */
   readonly verifyCode: string | undefined;
+  /** How the code was made; absent: derived. */
+  readonly code?: "derived" | "nodeId" | null | undefined;
   /** Seconds; 0: never ends; null: the new hardware has already connected. */
   readonly timeout: number | null;
   /** When the code ends; null when it never does. */
@@ -65,10 +69,14 @@ interface Circumstances extends Required<NoteManner> {
   readonly nowMs: number;
 }
 
-function success(told: Told, { verifyCode, timeout, expiresAtMs }: Success, circumstances: Circumstances): string[] {
+function success(told: Told, outcome: Success, circumstances: Circumstances): string[] {
+  const { timeout, expiresAtMs } = outcome;
   const { nowMs, markup, isAgain } = circumstances;
   const hardware = told.nodeId === undefined ? "" : ` for ${shownValue(told.nodeId, { markup })}`;
-  const lines = [`Device ${shownValue(told.deviceId ?? "", { markup })} is re-keyed${hardware}.`];
+  const lines = [
+    `Device ${shownValue(told.deviceId ?? "", { markup })} is re-keyed${hardware}.`,
+    ...(told.warnings ?? []),
+  ];
   if (timeout === null)
     return [...lines, "The new hardware has already connected with its code; nothing is left to do."];
   const ended = expiresAtMs !== null && expiresAtMs <= nowMs;
@@ -79,10 +87,17 @@ function success(told: Told, { verifyCode, timeout, expiresAtMs }: Success, circ
   return [
     ...lines,
     ...(isAgain ? ["The same was asked for before: it is the same code as then, and it is valid again."] : []),
-    codeLine(verifyCode, told),
+    ...codeLines(told, outcome, markup),
     `Valid ${until}.`,
     "Next: give the code to the new hardware, switch it on and see that it connects while the code is valid.",
   ];
+}
+
+function codeLines(told: Told, { code, verifyCode }: Success, markup: Markup): string[] {
+  if (code !== "nodeId") return [codeLine(verifyCode, told)];
+  // What stands on the hardware is no secret, and so in every note.
+  const nodeId = shownValue(told.nodeId ?? "", { markup, maxLength: 256 });
+  return [`Verification code: ${nodeId}`, "This code is the nodeId itself."];
 }
 
 function codeLine(verifyCode: string | undefined, { operationId, idempotencyKey = operationId }: Told): string {

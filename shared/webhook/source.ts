@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { codeOrigin } from "../device.ts";
 import { type Fault, RekeyError } from "../errors.ts";
 import { faultsOf, listed } from "../faults.ts";
 import { limitSeconds } from "../patience.ts";
@@ -34,6 +35,10 @@ export const sourceConfiguration = z.strictObject({
   }),
   /** Form of an IMEI in nodeId: `urn` for Qualcomm chips (`urn:imei:<IMEI>`), `bare` for HiSilicon; absent: unchanged. */
   imei: z.optional(z.enum(["urn", "bare"])),
+  /** An IMEI whose check digit does not fit is told in the note, or refused; absent: told. */
+  imeiCheckDigit: z.optional(z.enum(["tell", "refuse"])),
+  /** How the code is made; absent: derived. `nodeId` is for hardware whose agent wants its nodeId for a code. */
+  code: z.optional(codeOrigin),
   /** `result` puts the code into the answer, `ack` answers 202; absent: the preset's. */
   reply: z.optional(z.enum(["ack", "result"])),
   /** How long the workflow goes on trying, in seconds; absent: a day. */
@@ -56,6 +61,8 @@ export interface Source extends Gate {
   /** By name, in the order of the schema. */
   readonly fields: Readonly<Record<string, Field>>;
   readonly imei: ImeiForm | undefined;
+  readonly imeiCheckDigit: "tell" | "refuse";
+  readonly code: "derived" | "nodeId";
   readonly reply: "ack" | "result";
   readonly limitSeconds: number | undefined;
   readonly ticket: TicketApi | undefined;
@@ -74,13 +81,19 @@ export function isSourceName(text: string): boolean {
 export async function readSource(name: string, configuration: unknown): Promise<Source> {
   const parsed = sourceConfiguration.safeParse(configuration, { reportInput: true });
   if (!parsed.success) throw malformed(name, parsed.error.issues.flatMap(faultsOf));
-  const { preset: presetName, secrets = [], when, reply, imei, ticket } = parsed.data;
+  const { preset: presetName, secrets = [], when, reply, imei, imeiCheckDigit, code, ticket } = parsed.data;
   const preset = presets[presetName];
   const faults: Fault[] = [];
   const scheme = schemeOf({ preset: presetName, signature: parsed.data.signature }, faults);
   for (const [index, secret] of secrets.entries()) {
     const found = scheme === undefined ? [] : secretFaults(scheme, secret);
     faults.push(...found.map((message) => ({ path: `secrets.${index}`, message })));
+  }
+  if (code === "nodeId" && parsed.data.fields.nodeId === undefined) {
+    faults.push({ path: "fields.nodeId", message: 'is missing, and code is "nodeId"' });
+  }
+  if (imeiCheckDigit !== undefined && imei === undefined) {
+    faults.push({ path: "imei", message: "is missing, and imeiCheckDigit needs it" });
   }
   const fields: Record<string, Field> = {};
   for (const [field, text] of Object.entries(parsed.data.fields)) if (text !== undefined) fields[field] = fieldOf(text);
@@ -93,6 +106,8 @@ export async function readSource(name: string, configuration: unknown): Promise<
     when: when === undefined ? undefined : fieldOf(when),
     fields,
     imei,
+    imeiCheckDigit: imeiCheckDigit ?? "tell",
+    code: code ?? "derived",
     limitSeconds: parsed.data.limitSeconds,
     ticket,
     reply: reply ?? preset.reply,

@@ -3,6 +3,7 @@ import { type Clock, type Deadline, deadlineIn } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { Order } from "./delivery.ts";
+import { imeiWarnings } from "./imei.ts";
 import { noteText, type Told } from "./note.ts";
 import { whatIsTold, writeNote } from "./notes.ts";
 import type { Source } from "./source.ts";
@@ -45,10 +46,13 @@ export async function tell(
   const ticketId = ticketOf(order, source);
   if (ticketId === undefined || source.ticket === undefined) return;
   const { operationId, tryOf, idempotencyKey, requester, device } = order;
-  const safe = outcome.ok && !mayHoldCode(source.ticket) ? { ...outcome, verifyCode: undefined } : outcome;
+  const { code, imei } = source;
+  const verifyCode = outcome.ok && mayHoldCode(source.ticket) ? outcome.verifyCode : undefined;
+  const safe = outcome.ok ? { ...outcome, verifyCode, code } : outcome;
   const told = {
     ...{ deviceId: device?.deviceId, nodeId: device?.nodeId, requester },
     ...{ operationId, tryOf, idempotencyKey, requestId, outcome: safe },
+    warnings: imeiWarnings(device?.nodeId, imei),
   };
   try {
     await writeNote(source.ticket, { ...told, ticketId, ...noteTexts(told, source.ticket, clock) }, deadline);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { hasCheckDigit, imeiIn } from "../../shared/webhook/imei.ts";
+import { hasCheckDigit, imeiIn, imeiWarnings } from "../../shared/webhook/imei.ts";
 
 const imei = "490154203237518";
 
@@ -89,4 +89,15 @@ test("no single wrong digit fits, and no two neighbours in each other's place bu
     const same = one === other || [one, other].sort().join() === "0,9";
     expect(hasCheckDigit(swapped)).toBe(same);
   }
+});
+
+test.each([
+  ["urn:imei:490154203237518", "urn", 0],
+  ["urn:imei:490154203237519", "urn", 1],
+  ["490154203237519", "bare", 1],
+  ["490154203237519", undefined, 0],
+  [undefined, "urn", 0],
+  [null, "urn", 0],
+] as const)("of %s in the form %s there are %i warnings", (nodeId, form, count) => {
+  expect(imeiWarnings(nodeId, form)).toHaveLength(count);
 });

@@ -73,6 +73,27 @@ test("an operation's id from a workflow's input goes through the same gate", () 
   expect(text).toContain("Reference: x·Verification code: 0000 www·evil·example (0a1b2c3d4e5f)");
 });
 
+describe("a note of a code that is the nodeId", () => {
+  const equal = { ...done, verifyCode: undefined, code: "nodeId" } as const;
+  const [, ...lines] = note({ outcome: equal }).split("\n");
+
+  test("says it, and which it is, also where others can read it", () => {
+    expect(lines.slice(0, 3)).toEqual([
+      ...["Verification code: urn:imei:1", "This code is the nodeId itself.", "Valid until 2026-11-25 20:03:00 UTC."],
+    ]);
+  });
+
+  test("shows it whole, and no markup that the ticket brought along", () => {
+    expect(note({ nodeId: "1".repeat(256), outcome: equal })).toContain(`Verification code: ${"1".repeat(256)}\n`);
+    expect(note({ nodeId: "<b>@all", outcome: equal })).toContain("Verification code: ·b··all\n");
+  });
+});
+
+test("a note's warnings stand right under what was done", () => {
+  const text = note({ warnings: ["Look at the label.", "And at the seal."] });
+  expect(text.split("\n").slice(1, 4)).toEqual(["Look at the label.", "And at the seal.", "Verification code: c0de"]);
+});
+
 test("a note says nothing of what nobody knows", () => {
   const text = note({ nodeId: undefined, requestId: undefined });
   expect(text.split("\n")[0]).toBe("Device meter-1 is re-keyed.");

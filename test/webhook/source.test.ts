@@ -149,6 +149,17 @@ describe("a source's configuration", () => {
       "ticket.baseUrl is missing, zendesk needs it",
     ],
     [
+      "a code of no nodeId",
+      { preset: "jira", fields, code: "nodeId" },
+      'fields.nodeId is missing, and code is "nodeId"',
+    ],
+    ["a code of another kind", { preset: "jira", fields, code: "mac" }, "code is not valid"],
+    [
+      "a check digit of nothing",
+      { preset: "jira", fields, imeiCheckDigit: "refuse" },
+      "imei is missing, and imeiCheckDigit needs it",
+    ],
+    [
       "a ticket over plain HTTP",
       { preset: "jira", fields, ticket: { system: "freshdesk", token: "t", baseUrl: "http://desk.example" } },
       "ticket.baseUrl must be an https address",
@@ -186,6 +197,7 @@ describe("a source's configuration", () => {
     expect(Object.keys(source.fields)).toEqual(["deviceId"]);
     expect(source.scheme).toMatchObject({ algorithm: "sha256", encoding: "base64", windowSeconds: 300 });
     expect(source).toMatchObject({ when: undefined, imei: undefined, limitSeconds: undefined, ticket: undefined });
+    expect(source).toMatchObject({ imeiCheckDigit: "tell", code: "derived" });
   });
 
   test("may have an id and a time signed that it says where to find", async () => {
