@@ -12,7 +12,7 @@ export const defaultLimitSeconds = 86_400;
  * platform that is down takes 64 tries a day at most, 896 events, and an online device 27 tries, 378 events. In 14 days
  * that is 12,544 and some 150 for the first, shorter waits: half of the history stays for what Step Functions repeats
  * by itself, 3 events each. Even Lambda itself failing all the while (23 events a try) stays below 21,000.
- * test/workflows/patience.test.ts counts them.
+ * test/runtime/patience.test.ts counts them.
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
  */

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type * as z from "zod/mini";
 import { decideNextStep } from "../../functions/decideNextStep.ts";
 import { refreshDeviceKey } from "../../functions/refreshDeviceKey.ts";
-import { errorNames, traitsOf } from "../../shared/errors.ts";
+import { errorNames, isErrorName, traitsOf } from "../../shared/errors.ts";
 import { transientErrors } from "../../shared/patience.ts";
 import { invocation } from "../workflows/invocation.ts";
 
@@ -47,6 +47,20 @@ describe("at the beginning", () => {
     expect(await decide({ input: { deviceId: "d", ...nulls } })).toEqual(await decide({ input: { deviceId: "d" } }));
   });
 
+  test.each([
+    ["derived", null],
+    [null, null],
+    ["nodeId", "n"],
+  ])("with code %j the code that is sent is %j", async (code, verifyCode) => {
+    const decided = await decide({ input: { deviceId: "d", nodeId: "n", code } });
+    expect([decided.code, decided.request.verifyCode]).toEqual([code, verifyCode]);
+  });
+
+  test("a code of the nodeId needs one", async () => {
+    const { outcome } = await decide({ input: { deviceId: "d", code: "nodeId" } });
+    expect(outcome).toMatchObject({ detail: 'The input is not valid: nodeId is missing, and code is "nodeId"' });
+  });
+
   test("who asked is a text that refreshDeviceKey takes, whatever the ticket says", async () => {
     const strange = { ...ticket, operationId: `a\nb\ud800${"x".repeat(300)}` };
     const { request } = await decide({ input: { deviceId: "d", ticket: strange } });
@@ -57,7 +71,7 @@ describe("at the beginning", () => {
   test("a fault is an outcome, and a ticket is told of it whatever else is wrong", async () => {
     const { next, outcome, request } = await decide({ input: { deviceId: 7, nodeId: "n", colour: 1, ticket } });
     expect(next).toBe("tell");
-    expect(request).toMatchObject({ deviceId: null, nodeId: "n" });
+    expect(request).toMatchObject({ deviceId: null, nodeId: "n", includeCode: false });
     const detail = "The input is not valid: deviceId must be a string; colour is unknown";
     const { advice } = traitsOf("InvalidInputError");
     expect(outcome).toEqual({
@@ -133,6 +147,7 @@ describe("after a failure", () => {
     ],
     ["the title for an empty cause", "DeviceNotFoundError", "", "The platform does not know this device"],
     ["the title for a cause of another kind", "DeviceNotFoundError", "42", "The platform does not know this device"],
+    ["the title for an empty message", "DeviceNotFoundError", lambdaSays(""), "The platform does not know this device"],
     ["the title for no message", "DeviceNotFoundError", lambdaSays(7), "The platform does not know this device"],
     [
       "the name alone of a stranger's error",
@@ -142,7 +157,10 @@ describe("after a failure", () => {
     ],
   ])("%s is told", async (_, error, cause, detail) => {
     const known = await decide({ input: { deviceId: "d" } });
-    expect((await afterFailure(known, error, cause)).outcome).toMatchObject({ detail });
+    const { advice } = isErrorName(error)
+      ? traitsOf(error)
+      : { advice: "Tell whoever operates this service; the logs of refreshDeviceKey name the cause." };
+    expect((await afterFailure(known, error, cause)).outcome).toMatchObject({ detail, advice });
   });
 
   test("the last wait ends at the limit, and one try follows it", async () => {

@@ -6,6 +6,8 @@ const passing = [...errorNames.filter((name) => traitsOf(name).retryable), ...tr
 const waits = (error: string, random: number, count: number) =>
   Array.from({ length: count }, (_, before) => secondsToWait(error, before, random));
 
+const lambda = (name: string) => `Lambda.${name}`;
+
 /** How often this error is waited for when nothing else happens, each wait drawn as short as it can be. */
 function mostTries(error: string, limit: number): number {
   let left = limit;
@@ -18,6 +20,22 @@ function mostTries(error: string, limit: number): number {
   }
   return tries;
 }
+
+test("what Lambda answers for a moment only is what its pages name", () => {
+  expect(transientErrors).toEqual([
+    // https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+    ...["ClientExecutionTimeoutException", "ServiceException", "AWSLambdaException", "SdkClientException"].map(lambda),
+    ...["TooManyRequestsException", "Unknown"].map(lambda),
+    // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors
+    ...["CodeArtifactUserPendingException", "CodeArtifactUserDeletedException", "ResourceNotReadyException"].map(
+      lambda,
+    ),
+    ...["ResourceConflictException", "EC2ThrottledException", "EC2UnexpectedException"].map(lambda),
+    ...["ENILimitReachedException", "ENINotReadyException", "SubnetIPAddressLimitReachedException"].map(lambda),
+    // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    ...["Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"],
+  ]);
+});
 
 describe("the wait for a device that is online", () => {
   test("begins with a minute and doubles to 72", () => {
