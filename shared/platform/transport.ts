@@ -210,9 +210,11 @@ function follow(
       else assigned.once(connectedEvent(assigned), () => (phase = "asked"));
     });
     request.on("error", (cause) => (request.reusedSocket && phase === "asked" ? end("dead") : fail(cause)));
+    // Not before has the agent its connection back, for the next request.
+    const closed = new Promise((free) => request.once("close", free));
     request.once("response", (response) => {
       phase = "reading";
-      collect(response).then((text) => {
+      Promise.all([collect(response), closed]).then(([text]) => {
         const reply: Reply = { kind: "reply", status: response.statusCode ?? 0, text };
         if (socket !== undefined) cameOver.set(reply, socket);
         end(reply);
