@@ -1,8 +1,9 @@
 import { RekeyError } from "../errors.ts";
 import type { Clock, Deadline } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
+import type { Refreshed } from "./convergence.ts";
 import type { Platform } from "./platform.ts";
-import { type Refreshed, type RefreshRequest, refreshDeviceKey } from "./refresh.ts";
+import { type RefreshRequest, refreshDeviceKey } from "./refresh.ts";
 
 /** What an audited refresh needs. */
 export interface AuditDependencies {

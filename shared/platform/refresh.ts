@@ -1,5 +1,14 @@
 import { RekeyError } from "../errors.ts";
 import type { Clock, Deadline } from "../runtime/clock.ts";
+import {
+  type DeviceState,
+  type Happening,
+  type IssuedCode,
+  next,
+  nothingYet,
+  type Refreshed,
+  type Step,
+} from "./convergence.ts";
 import type { Authorization, Platform } from "./platform.ts";
 import { deriveVerificationCode } from "./verification-code.ts";
 
@@ -20,17 +29,6 @@ export interface RefreshRequest {
   readonly expectedNodeId?: string | undefined;
 }
 
-/** The state a device was brought to. */
-export interface Refreshed {
-  readonly verifyCode: string;
-  /** Seconds; null when the device has already connected. */
-  readonly timeoutSeconds: number | null;
-  /** When the code ends; null when it never does, or when the device has already connected. */
-  readonly expiresAtMs: number | null;
-  /** The wanted state was found by reading the device back. */
-  readonly replayed: boolean;
-}
-
 interface RefreshDependencies {
   readonly platform: Platform;
   readonly clock: Clock;
@@ -41,7 +39,6 @@ interface RefreshDependencies {
 const leastMs = 1_000;
 const answerReserveMs = 250;
 const longestReadMs = 5_000;
-const maxChanges = 5;
 const defaultTimeoutSeconds = 180;
 
 /**
@@ -57,7 +54,15 @@ export async function refreshDeviceKey(request: RefreshRequest, dependencies: Re
   const { platform, deadline } = dependencies;
   const authorization = platform.authorize(deadline, request.accessToken);
   const code = request.verifyCode ?? (await derivedCode(request, authorization));
-  return new Convergence(request, code, authorization, dependencies).run();
+  const { nodeId, expectedNodeId } = request;
+  const wish = { nodeId, code, expectedNodeId };
+  let [known, step] = next(wish, nothingYet, { kind: "begun" });
+  while (step.kind === "change" || step.kind === "read") {
+    const happening = await takeStep(step, { ...dependencies, request, code, authorization });
+    [known, step] = next(wish, known, happening);
+  }
+  if (step.kind === "fail") throw step.error;
+  return step.state;
 }
 
 async function derivedCode(
@@ -77,166 +82,56 @@ async function derivedCode(
   });
 }
 
-/** One request on its way to its state: what was sent and what is known, as long as it lasts. */
-class Convergence {
-  readonly #request: RefreshRequest;
-  readonly #code: string | undefined;
-  readonly #authorization: Authorization;
-  readonly #platform: Platform;
-  readonly #clock: Clock;
-  readonly #deadline: Deadline;
-  /** A change was sent whose outcome nobody knows. */
-  #lost: RekeyError | undefined;
-  /** Whether the device has the wanted nodeId, which then need not be sent: some platforms refuse a device its own. */
-  #hasNodeId: boolean | undefined;
-  #changes = 0;
+interface Way extends RefreshDependencies {
+  readonly request: RefreshRequest;
+  readonly code: string | undefined;
+  readonly authorization: Authorization;
+}
 
-  constructor(
-    request: RefreshRequest,
-    code: string | undefined,
-    authorization: Authorization,
-    { platform, clock, deadline }: RefreshDependencies,
-  ) {
-    this.#request = request;
-    this.#code = code;
-    this.#authorization = authorization;
-    this.#platform = platform;
-    this.#clock = clock;
-    this.#deadline = deadline;
-  }
-
-  async run(): Promise<Refreshed> {
-    const done = this.#request.expectedNodeId === undefined ? undefined : await this.#checkExpectation();
-    if (done !== undefined) return done;
-    for (;;) {
-      const pauseMs = this.#changes === 0 ? 0 : Math.min(1_000, 50 * 2 ** this.#changes);
-      if (this.#deadline.remaining() < pauseMs + leastMs || this.#changes >= maxChanges) throw this.#outOfTime();
-      if (pauseMs > 0) await this.#clock.sleep(pauseMs);
-      // Timers are late.
-      if (this.#deadline.remaining() < leastMs) throw this.#outOfTime();
-      this.#changes += 1;
-      try {
-        return await this.#change();
-      } catch (error) {
-        const known = await this.#recover(error);
-        if (known !== undefined) return known;
-      }
-    }
-  }
-
-  async #change(): Promise<Refreshed> {
-    const { deviceId, appId, timeoutSeconds } = this.#request;
-    const nodeId = this.#hasNodeId === true ? undefined : this.#request.nodeId;
-    const change = { nodeId, verifyCode: this.#code, timeoutSeconds };
-    // The code's time runs from when the platform hears of it; ours starts earlier, so we never promise too much.
-    const sentAtMs = this.#clock.now();
-    const reply = await this.#authorization.call(
-      (context) => this.#platform.calls.refreshDeviceKey(context, { deviceId, appId }, change),
-      this.#changeLimitMs(),
-    );
-    const seconds = reply.timeoutSeconds ?? timeoutSeconds ?? defaultTimeoutSeconds;
-    return {
-      verifyCode: reply.verifyCode,
-      timeoutSeconds: seconds,
-      expiresAtMs: seconds === 0 ? null : sentAtMs + seconds * 1000,
-      replayed: this.#hasNodeId === true,
-    };
-  }
-
-  /** What can be sent again leaves time for that; what cannot waits for as long as there is. */
-  #changeLimitMs(): number {
-    const leftMs = this.#deadline.remaining() - answerReserveMs;
-    if (this.#code === undefined) return leftMs;
-    return Math.min(leftMs, 10_000, Math.max(3_500, leftMs / 2));
-  }
-
-  /** @returns the state when it turns out to be reached; undefined to ask again; throws what asking again cannot help */
-  async #recover(error: unknown): Promise<Refreshed | undefined> {
+/** Takes a step within the time that is left. @throws what is not of the family */
+async function takeStep(step: Extract<Step, { kind: "change" | "read" }>, way: Way): Promise<Happening> {
+  const { clock, deadline } = way;
+  try {
+    if (step.kind === "read") return { kind: "read", device: await readDevice(way) };
+    if (deadline.remaining() < step.pauseMs + leastMs) return { kind: "late" };
+    if (step.pauseMs > 0) await clock.sleep(step.pauseMs);
+    // Timers are late.
+    if (deadline.remaining() < leastMs) return { kind: "late" };
+    return { kind: "changed", issued: await changeKey(step.nodeId, way) };
+  } catch (error) {
     if (!(error instanceof RekeyError)) throw error;
-    switch (error.name) {
-      case "OutcomeUnknownError":
-        if (this.#code === undefined) throw notRepeatable(error);
-        this.#lost = error;
-        return this.#readBack();
-      case "NodeIdTakenError": {
-        // Given its own nodeId, a device is refused on some platforms and not on others.
-        if (this.#request.nodeId === undefined || this.#hasNodeId === true) throw error;
-        const done = await this.#readBack();
-        if (this.#hasNodeId === false) throw error;
-        return done;
-      }
-      case "DeviceOnlineError": {
-        const done = this.#mayBeOurs() ? await this.#readBack() : undefined;
-        if (done !== undefined) return done;
-        // It may have come online with what the lost change brought.
-        throw this.#lost !== undefined && this.#hasNodeId !== false ? this.#lost : error;
-      }
-      default:
-        // "Nothing was changed" would not be true any more.
-        if (this.#lost !== undefined && error.retryable) throw this.#lost;
-        throw error;
-    }
-  }
-
-  /** Whether an online device with the wanted nodeId can only be the work of this request. */
-  #mayBeOurs(): boolean {
-    const { nodeId, expectedNodeId } = this.#request;
-    if (nodeId === undefined || this.#code === undefined) return false;
-    return this.#lost !== undefined || (expectedNodeId !== undefined && expectedNodeId !== nodeId);
-  }
-
-  async #readBack(): Promise<Refreshed | undefined> {
-    const { nodeId } = this.#request;
-    if (nodeId === undefined) return undefined;
-    try {
-      const device = await this.#readDevice();
-      this.#hasNodeId = device.nodeId === nodeId;
-      return this.#hasNodeId === true && device.status === "ONLINE" && this.#mayBeOurs()
-        ? this.#connected()
-        : undefined;
-    } catch (error) {
-      // After a lost change, asking again needs no reading; it only spares a refusal.
-      if (this.#lost === undefined || !(error instanceof RekeyError && error.retryable)) throw error;
-      if (this.#hasNodeId === false) this.#hasNodeId = undefined;
-      return undefined;
-    }
-  }
-
-  async #checkExpectation(): Promise<Refreshed | undefined> {
-    const { nodeId, expectedNodeId } = this.#request;
-    const device = await this.#readDevice();
-    if (nodeId !== undefined && device.nodeId === nodeId) {
-      this.#hasNodeId = nodeId !== expectedNodeId;
-      return device.status === "ONLINE" && this.#mayBeOurs() ? this.#connected() : undefined;
-    }
-    if (device.nodeId === expectedNodeId) return undefined;
-    throw new RekeyError("NodeIdChangedError", "The device has neither the expected nodeId nor the wanted one");
-  }
-
-  async #readDevice(): Promise<{ nodeId?: string | null | undefined; status?: string | null | undefined }> {
-    const { deviceId, appId } = this.#request;
-    const limitMs = Math.min(longestReadMs, Math.max(1, this.#deadline.remaining() - answerReserveMs));
-    return this.#authorization.call(
-      (context) => this.#platform.calls.deviceInfo(context, { deviceId, appId }),
-      // A change shall still fit in after it.
-      Math.max(Math.min(limitMs, 1_000), Math.min(limitMs, this.#deadline.remaining() / 2)),
-    );
-  }
-
-  #connected(): Refreshed {
-    return { verifyCode: this.#code ?? "", timeoutSeconds: null, expiresAtMs: null, replayed: true };
-  }
-
-  #outOfTime(): RekeyError {
-    if (this.#lost !== undefined) return this.#lost;
-    return new RekeyError("PlatformUnavailableError", "No time was left to begin the change", { retryAfterSeconds: 5 });
+    return { kind: step.kind === "read" ? "notRead" : "notChanged", error };
   }
 }
 
-function notRepeatable(error: RekeyError): RekeyError {
-  return error.with({
-    retryable: false,
-    advice:
-      "The code may have been changed. Send the request again with an Idempotency-Key: then a lost answer can be recovered.",
-  });
+async function changeKey(
+  nodeId: string | undefined,
+  { request, code, authorization, platform, clock, deadline }: Way,
+): Promise<IssuedCode> {
+  const { deviceId, appId, timeoutSeconds } = request;
+  // What can be sent again leaves time for that; what cannot waits for as long as there is.
+  const leftMs = deadline.remaining() - answerReserveMs;
+  const limitMs = code === undefined ? leftMs : Math.min(leftMs, 10_000, Math.max(3_500, leftMs / 2));
+  // The code's time runs from when the platform hears of it; ours starts earlier, so we never promise too much.
+  const sentAtMs = clock.now();
+  const reply = await authorization.call(
+    (context) =>
+      platform.calls.refreshDeviceKey(context, { deviceId, appId }, { nodeId, verifyCode: code, timeoutSeconds }),
+    limitMs,
+  );
+  const seconds = reply.timeoutSeconds ?? timeoutSeconds ?? defaultTimeoutSeconds;
+  return {
+    verifyCode: reply.verifyCode,
+    timeoutSeconds: seconds,
+    expiresAtMs: seconds === 0 ? null : sentAtMs + seconds * 1000,
+  };
+}
+
+function readDevice({ request: { deviceId, appId }, authorization, platform, deadline }: Way): Promise<DeviceState> {
+  const limitMs = Math.min(longestReadMs, Math.max(1, deadline.remaining() - answerReserveMs));
+  return authorization.call(
+    (context) => platform.calls.deviceInfo(context, { deviceId, appId }),
+    // A change shall still fit in after it.
+    Math.max(Math.min(limitMs, 1_000), Math.min(limitMs, deadline.remaining() / 2)),
+  );
 }

@@ -41,7 +41,7 @@ test("a refusal is told by its name and the platform's code", async () => {
   device.device.online = true;
   await expect(audited(device)).rejects.toMatchObject({ name: "DeviceOnlineError" });
   expect(lines.map((line) => JSON.parse(line))).toEqual([
-    { ...told, outcome: "DeviceOnlineError", durationMs: 20, platformCode: "100440" },
+    { ...told, outcome: "DeviceOnlineError", durationMs: 20, platformCode: "100611" },
   ]);
 });
 

@@ -50,7 +50,7 @@ export function createDevice(fates: readonly Fate[], refusesOwnNodeId = false) {
   }
 
   function change({ nodeId, verifyCode }: DeviceKeyChange) {
-    if (device.online) throw new RekeyError("DeviceOnlineError", "Online", { platformCode: "100440" });
+    if (device.online) throw new RekeyError("DeviceOnlineError", "Online", { platformCode: "100611" });
     if (refusesOwnNodeId && nodeId === device.nodeId) {
       throw new RekeyError("NodeIdTakenError", "Taken", { platformCode: "100426" });
     }
