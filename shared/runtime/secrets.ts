@@ -7,7 +7,7 @@ import {
   UpdateSecretVersionStageCommand,
 } from "@aws-sdk/client-secrets-manager";
 import { RekeyError } from "../errors.ts";
-import type { Deadline } from "./clock.ts";
+import { type Clock, type Deadline, deadlineIn, systemClock } from "./clock.ts";
 
 /** One version of a secret. */
 export interface SecretVersion {
@@ -48,17 +48,68 @@ export interface LabelMove {
   readonly to: string;
 }
 
-/** The longest that one call to the store may take, in milliseconds; a healthy one takes 10. */
+// A healthy call takes 10 ms. The first attempt leaves time for another one, for whoever was silent once may answer then.
 const longestCallMs = 5_000;
+const firstAttemptMs = 1_500;
+const throttledPauseMs = 250;
+
+/** A call of the SDK, which repeats by itself what was cut off or answered 5xx. */
+type Call<Reply> = (options: { readonly abortSignal: AbortSignal }) => Promise<Reply>;
+
+/** Makes a call, and makes it again while there is time if nobody answers or the store throttles. */
+async function patiently<Reply>(call: Call<Reply>, deadline: Deadline, clock: Clock): Promise<Reply> {
+  const whole = deadlineIn(Math.min(longestCallMs, deadline.remaining()), clock);
+  for (let attempt = 1; ; attempt += 1) {
+    const leftMs = whole.remaining();
+    const isOnly = attempt > 1 || leftMs < 2 * throttledPauseMs + 1_000;
+    const signal = AbortSignal.timeout(Math.max(1, isOnly ? leftMs : Math.min(firstAttemptMs, Math.floor(leftMs / 2))));
+    try {
+      return await call({ abortSignal: signal });
+    } catch (error) {
+      const pauseMs = isThrottling(error) ? throttledPauseMs * attempt : 0;
+      if (whole.remaining() <= pauseMs || !(isThrottling(error) || signal.aborted)) throw error;
+      if (pauseMs > 0) await clock.sleep(pauseMs);
+    }
+  }
+}
+
+function isThrottling(error: unknown): boolean {
+  return errorName(error) === "ThrottlingException";
+}
 
 /** A store over the real SDK client; endpoint, region and credentials come from AWS's own variables. */
-export function createSecrets(client: SecretsManagerClient = new SecretsManagerClient({ maxAttempts: 3 })): Secrets {
+export function createSecrets(
+  client: SecretsManagerClient = new SecretsManagerClient({ maxAttempts: 3 }),
+  clock: Clock = systemClock,
+): Secrets {
+  const ask = <Reply>(call: Call<Reply>, deadline: Deadline) => patiently(call, deadline, clock);
+
+  async function create(
+    version: { id: string; ClientRequestToken: string; SecretString: string },
+    deadline: Deadline,
+  ): Promise<WriteOutcome> {
+    const { id, ...content } = version;
+    if (id.startsWith("arn:")) throw new RekeyError("ConfigurationError", "The session secret does not exist");
+    try {
+      await ask((options) => client.send(new CreateSecretCommand({ Name: id, ...content }), options), deadline);
+      return "written";
+    } catch (error) {
+      if (errorName(error) === "AccessDeniedException") {
+        throw new RekeyError("ConfigurationError", "The session secret does not exist", { cause: error });
+      }
+      return refusedWrite(error);
+    }
+  }
+
   return {
     async read(id, deadline) {
       if (id === "")
         throw new RekeyError("ConfigurationError", "The environment does not name a secret that is needed");
       try {
-        const reply = await client.send(new GetSecretValueCommand({ SecretId: id }), within(deadline));
+        const reply = await ask(
+          (options) => client.send(new GetSecretValueCommand({ SecretId: id }), options),
+          deadline,
+        );
         return { versionId: reply.VersionId ?? "", text: reply.SecretString ?? "" };
       } catch (error) {
         if (errorName(error) === "ResourceNotFoundException") return undefined;
@@ -69,10 +120,11 @@ export function createSecrets(client: SecretsManagerClient = new SecretsManagerC
       const content = { ClientRequestToken: token, SecretString: text };
       try {
         const stages = labels === undefined ? {} : { VersionStages: labels };
-        await client.send(new PutSecretValueCommand({ SecretId: id, ...content, ...stages }), within(deadline));
+        const command = new PutSecretValueCommand({ SecretId: id, ...content, ...stages });
+        await ask((options) => client.send(command, options), deadline);
         return "written";
       } catch (error) {
-        if (errorName(error) === "ResourceNotFoundException") return create(client, { id, ...content }, deadline);
+        if (errorName(error) === "ResourceNotFoundException") return create({ id, ...content }, deadline);
         return refusedWrite(error);
       }
     },
@@ -80,7 +132,7 @@ export function createSecrets(client: SecretsManagerClient = new SecretsManagerC
       const source = from === undefined ? {} : { RemoveFromVersionId: from };
       const input = { SecretId: id, VersionStage: label, MoveToVersionId: to, ...source };
       try {
-        await client.send(new UpdateSecretVersionStageCommand(input), within(deadline));
+        await ask((options) => client.send(new UpdateSecretVersionStageCommand(input), options), deadline);
         return "moved";
       } catch (error) {
         const name = errorName(error);
@@ -93,7 +145,10 @@ export function createSecrets(client: SecretsManagerClient = new SecretsManagerC
     },
     async labels(id, deadline) {
       try {
-        const reply = await client.send(new DescribeSecretCommand({ SecretId: id }), within(deadline));
+        const reply = await ask(
+          (options) => client.send(new DescribeSecretCommand({ SecretId: id }), options),
+          deadline,
+        );
         return new Map(Object.entries(reply.VersionIdsToStages ?? {}));
       } catch (error) {
         if (errorName(error) === "ResourceNotFoundException") return new Map();
@@ -103,33 +158,11 @@ export function createSecrets(client: SecretsManagerClient = new SecretsManagerC
   };
 }
 
-async function create(
-  client: SecretsManagerClient,
-  version: { id: string; ClientRequestToken: string; SecretString: string },
-  deadline: Deadline,
-): Promise<WriteOutcome> {
-  const { id, ...content } = version;
-  if (id.startsWith("arn:")) throw new RekeyError("ConfigurationError", "The session secret does not exist");
-  try {
-    await client.send(new CreateSecretCommand({ Name: id, ...content }), within(deadline));
-    return "written";
-  } catch (error) {
-    if (errorName(error) === "AccessDeniedException") {
-      throw new RekeyError("ConfigurationError", "The session secret does not exist", { cause: error });
-    }
-    return refusedWrite(error);
-  }
-}
-
 function refusedWrite(error: unknown): WriteOutcome {
   const name = errorName(error);
   if (name === "ResourceExistsException") return "taken";
   if (name === "LimitExceededException") return "limited";
   throw asRekeyError(error);
-}
-
-function within(deadline: Deadline) {
-  return { abortSignal: AbortSignal.timeout(Math.max(1, Math.min(longestCallMs, deadline.remaining()))) };
 }
 
 function errorName(error: unknown): string {

@@ -26,7 +26,7 @@ function open(ends: (RekeyError | TypeError | undefined)[], leftMs = 15_000) {
     JSON.stringify({ accessToken, issuedAtMs: clock.now(), expiresAtMs: clock.now() + 3_600_000 });
   const store = new SimulatedStore(time, { application: application("first"), session: session("token-0") });
   const platform = createPlatform({
-    secrets: createSecrets(store.client()),
+    secrets: createSecrets(store.client(), time.clock()),
     ...{ secretId: "application", sessionSecretId: "session", clock, log: createLog("SILENT") },
     metrics: createMetrics({ write: () => undefined, clock, stage: "test" }),
   });

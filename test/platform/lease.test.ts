@@ -17,7 +17,7 @@ afterEach(() => {
 });
 
 const soon = (): Deadline => deadlineIn(5_000, time.clock());
-const open = (): Lease => createLease(createSecrets(store.client()), "session");
+const open = (): Lease => createLease(createSecrets(store.client(), time.clock()), "session");
 const at = async () => (await open().look(soon())).at;
 
 describe("a lease that was laid", () => {

@@ -65,7 +65,7 @@ export function createWorld(
       const counted: string[] = [];
       const metrics = createMetrics({ write: () => undefined, clock, stage: "test" });
       const session = createSession({
-        secrets: createSecrets(simulated.client(way)),
+        secrets: createSecrets(simulated.client(way), time.clock()),
         secretId,
         logIn,
         clock,

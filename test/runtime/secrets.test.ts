@@ -18,7 +18,7 @@ beforeEach(() => {
   vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => time.timeout(milliseconds));
   store = new SimulatedStore(time, { session: null });
   store.store.put("session", { text: "first" }, first);
-  secrets = createSecrets(store.client());
+  secrets = createSecrets(store.client(), time.clock());
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -88,7 +88,11 @@ describe("a write", () => {
 
   test("beyond the number of versions that a secret may have is limited", async () => {
     store = new SimulatedStore(time, { session: "first" }, { versionLimit: 1 });
-    const outcome = createSecrets(store.client()).write("session", { token: second, text: "second" }, within());
+    const outcome = createSecrets(store.client(), time.clock()).write(
+      "session",
+      { token: second, text: "second" },
+      within(),
+    );
     expect(await outcome).toBe("limited");
   });
 
@@ -203,7 +207,7 @@ describe.each(Object.keys(operations))("%s", (operation) => {
   const call = (deadline = within()) => operations[operation]?.(deadline) ?? expect.fail();
 
   test.each(Object.entries({ ...usual, ...special[operation] }))("refused with %s comes to: %s", async (type, said) => {
-    store.faults.add({ kind: "refuse", operation, type });
+    store.faults.add({ kind: "refuse", operation, type, count: 0 });
     expect(await failure(call())).toBe(said);
   });
 
@@ -225,11 +229,31 @@ describe.each(Object.keys(operations))("%s", (operation) => {
     [3_000, 3_000],
     [0, 1],
   ])("not answered, with %d ms left, is given up after %d ms", async (leftMs, givenUpMs) => {
-    store.faults.add({ kind: "hang", operation });
+    store.faults.add({ kind: "hang", operation, count: 0 });
     expect(await failure(call(within(leftMs)))).toBe("SecretsUnavailableError: The secrets store does not answer");
     // Only the write before it, which took ten, has shown that there is a secret to create.
     const askedMs = operation === "CreateSecret" && leftMs === 15_000 ? 10 : 0;
     expect(time.elapsedMs).toBe(givenUpMs + askedMs);
+  });
+});
+
+describe.each(Object.keys(operations))("one trouble at %s", (operation) => {
+  const call = (deadline = within()) => operations[operation]?.(deadline) ?? expect.fail();
+
+  test.each([
+    [15_000, 1_500],
+    [2_400, 1_200],
+  ])("is over when, with %d ms left, nobody answered the first attempt within %d", async (leftMs, firstMs) => {
+    store.faults.add({ kind: "hang", operation });
+    expect(String(await failure(call(within(leftMs))))).not.toContain("Error");
+    expect(time.elapsedMs).toBeGreaterThanOrEqual(firstMs);
+    expect(time.elapsedMs).toBeLessThanOrEqual(firstMs + 30);
+  });
+
+  test("is over when it throttled three times", async () => {
+    store.faults.add({ kind: "throttle", operation, count: 3 });
+    expect(String(await failure(call()))).not.toContain("Error");
+    expect(time.elapsedMs).toBeGreaterThanOrEqual(250 + 500 + 750);
   });
 });
 
