@@ -1,8 +1,10 @@
 import * as z from "zod/mini";
+import { RekeyError } from "../shared/errors.ts";
 import { errorsOf, type RouteDescriptions } from "../shared/http/description.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { inBody, inQuery } from "../shared/http/route-input.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
+import type { Token } from "../shared/platform/session-document.ts";
 import { type Clock, isoTime } from "../shared/runtime/clock.ts";
 
 /** Whether to log in afresh, and whether the token itself is wanted; both false when absent. */
@@ -26,8 +28,18 @@ async function run(
   { platform, clock }: { readonly platform: Platform; readonly clock: Clock },
 ): Promise<z.infer<typeof authenticateOutput>> {
   const { session } = platform;
-  const token = renew ? await session.renew(deadline) : await session.current(deadline);
-  if (renew || includeToken) log.audit("Access token handed out", { caller, renew, includeToken });
+  // Asking for the end of the current token alone concerns nobody else.
+  const audit = (outcome: string) => {
+    if (renew || includeToken) log.audit("Access token request", { caller, renew, includeToken, outcome });
+  };
+  let token: Token;
+  try {
+    token = await (renew ? session.renew(deadline) : session.current(deadline));
+  } catch (error) {
+    audit(error instanceof RekeyError ? error.name : "UnexpectedError");
+    throw error;
+  }
+  audit("ok");
   return {
     expiresAt: isoTime(token.expiresAtMs),
     expiresIn: Math.max(0, Math.floor((token.expiresAtMs - clock.now()) / 1000)),

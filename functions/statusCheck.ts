@@ -2,11 +2,13 @@ import * as z from "zod/mini";
 import { appId, deviceId } from "../shared/device.ts";
 import { type ErrorName, RekeyError } from "../shared/errors.ts";
 import { errorsOf, type RouteDescriptions } from "../shared/http/description.ts";
+import { described } from "../shared/http/error-line.ts";
 import { accessToken } from "../shared/http/fields.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { inHeader, inQuery, ofRequest } from "../shared/http/route-input.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
+import type { Log } from "../shared/runtime/log.ts";
 
 /** A device; without one, the service itself. */
 export const statusCheckInput = z.strictObject({
@@ -83,28 +85,65 @@ async function checkDevice(
   };
 }
 
+/** What a read of a device that does not exist brings where the token is taken, by how an installation looks at it. */
+const expected: readonly ErrorName[] = ["DeviceNotFoundError", "ApplicationNotAuthorizedError", "InvalidInputError"];
+const noDevice = "rekey-status-check";
+const longestReadMs = 5_000;
+
 async function checkService(
-  { deadline }: Invocation,
+  { deadline, log }: Invocation,
   { platform, clock }: Dependencies,
 ): Promise<z.infer<typeof serviceStatus>> {
-  const timed = async (check: () => Promise<unknown>): Promise<Part> => {
+  const { calls, credentials, session } = platform;
+  const timed = async (part: string, check: () => Promise<unknown>): Promise<Part> => {
     const startedAtMs = clock.elapsed();
     const ms = () => Math.round(clock.elapsed() - startedAtMs);
     try {
       await check();
       return { ok: true, ms: ms() };
     } catch (error) {
-      const name = error instanceof RekeyError ? error.name : "InternalError";
-      return { ok: false, ms: ms(), error: name };
+      return { ok: false, ms: ms(), error: tellFault(log, part, error) };
     }
   };
-  const [secret, session] = await Promise.all([
-    timed(() => platform.credentials.get(deadline, 1)),
+  let accessToken: string | undefined;
+  const [secret, stored] = await Promise.all([
+    timed("secret", () => credentials.get(deadline, 1)),
     // A session without a token is no fault: the first refresh logs in.
-    timed(() => platform.session.look(deadline)),
+    timed("session", async () => {
+      const { token, fault } = await session.look(deadline);
+      accessToken = token?.accessToken;
+      if (fault !== undefined) throw fault;
+    }),
   ]);
-  const connection = await timed(async () => platform.calls.probe(await platform.credentials.get(deadline), deadline));
-  return { ok: secret.ok && session.ok && connection.ok, secret, session, platform: connection };
+  const connection = await timed("platform", async () => {
+    const current = await credentials.get(deadline);
+    await calls.probe(current, deadline);
+    if (accessToken === undefined) return;
+    const timeoutMs = Math.max(1, Math.min(longestReadMs, deadline.remaining()));
+    await calls
+      .deviceInfo({ credentials: current, accessToken, timeoutMs }, { deviceId: noDevice })
+      .catch((error: unknown) => {
+        if (!(error instanceof RekeyError && expected.includes(error.name))) throw error;
+      });
+  });
+  return { ok: secret.ok && stored.ok && connection.ok, secret, session: stored, platform: connection };
+}
+
+/** One line for a part that fails; its outcome is what the runbook looks for. @returns the error's name */
+function tellFault(log: Log, part: string, error: unknown): string {
+  const isOurs = error instanceof RekeyError;
+  const outcome = isOurs ? error.name : "UnexpectedError";
+  const fields = {
+    part,
+    outcome,
+    detail: isOurs ? error.message : undefined,
+    field: isOurs ? error.faults?.map(({ path }) => path).join(", ") : undefined,
+    platformCode: isOurs ? error.platformCode : undefined,
+    cause: isOurs && error.cause === undefined ? undefined : described(isOurs ? error.cause : error),
+  };
+  if (outcome === "ConfigurationError" || !isOurs) log.error("Service is not well", fields);
+  else log.warn("Service is not well", fields);
+  return isOurs ? outcome : "InternalError";
 }
 
 /** What the API's description says of it. */

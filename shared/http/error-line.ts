@@ -30,7 +30,8 @@ export function errorLine({ operation, log }: ErrorLineOptions): Middleware {
   return { onError: errorLineOnError };
 }
 
-function described(cause: unknown): string {
+/** What caused an error, for a log line. */
+export function described(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause).slice(0, 200);
   const said = memberOf(cause, "code");
   const code = said === undefined ? "" : ` ${String(said)}`;

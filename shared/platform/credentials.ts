@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
 import type { SecureContext } from "node:tls";
 import * as z from "zod/mini";
-import { RekeyError } from "../errors.ts";
+import { type Fault, RekeyError } from "../errors.ts";
 import { jsonOf } from "../json.ts";
 import { type Clock, type Deadline, isRecent } from "../runtime/clock.ts";
 import type { Secrets } from "../runtime/secrets.ts";
@@ -27,7 +27,8 @@ export interface Credentials {
 /** The application's credentials, read once and kept. */
 export interface CredentialStore {
   /**
-   * @param maxAgeMs reads again what was read longer ago than this; absent: whatever was read serves
+   * @param maxAgeMs reads again what was read longer ago than this; absent: than five minutes, and if that fails what
+   *   was read before serves on
    * @throws ConfigurationError missing, unreadable or malformed; SecretsUnavailableError no answer in time
    */
   get(deadline: Deadline, maxAgeMs?: number): Promise<Credentials>;
@@ -35,7 +36,7 @@ export interface CredentialStore {
 
 const optionalText = z.optional(z.nullable(z.string().check(z.minLength(1))));
 
-const applicationSecret = z.object({
+const applicationSecret = z.strictObject({
   baseUrl: z.string().check(z.refine(isBaseUrl)),
   appId: z.string().check(z.minLength(1), z.maxLength(256), z.regex(/^[\x21-\x7e]+$/)),
   secret: z.string().check(z.minLength(1), z.maxLength(256)),
@@ -47,13 +48,18 @@ const applicationSecret = z.object({
   codeKey: z.optional(z.nullable(z.string().check(z.refine((text) => Buffer.from(text, "base64").length >= 32)))),
 });
 
+// How long a changed secret may go unnoticed where nothing fails because of it.
+const usualAgeMs = 300_000;
+
 /** A store over the application secret `secretId`. */
 export function createCredentialStore(secrets: Secrets, secretId: string, clock: Clock): CredentialStore {
   let kept: { readonly credentials: Credentials; readonly readAtMs: number } | undefined;
+  let triedAtMs = Number.NEGATIVE_INFINITY;
   let reading: Promise<Credentials> | undefined;
 
   async function read(deadline: Deadline): Promise<Credentials> {
     const readAtMs = clock.now();
+    triedAtMs = readAtMs;
     const version = await secrets.read(secretId, deadline);
     if (version === undefined) throw malformed("is missing or has no value");
     const credentials =
@@ -65,12 +71,19 @@ export function createCredentialStore(secrets: Secrets, secretId: string, clock:
   }
 
   return {
-    get(deadline, maxAgeMs = Number.POSITIVE_INFINITY) {
-      if (kept !== undefined && isRecent(kept.readAtMs, maxAgeMs, clock)) return Promise.resolve(kept.credentials);
+    get(deadline, maxAgeMs) {
+      const current = kept;
+      const isRecentEnough =
+        maxAgeMs === undefined
+          ? isRecent(triedAtMs, usualAgeMs, clock)
+          : current !== undefined && isRecent(current.readAtMs, maxAgeMs, clock);
+      if (current !== undefined && isRecentEnough) return Promise.resolve(current.credentials);
       reading ??= read(deadline).finally(() => {
         reading = undefined;
       });
-      return reading;
+      if (current === undefined || maxAgeMs !== undefined) return reading;
+      // What worked so far goes on while nobody says that it must be new.
+      return reading.catch(() => current.credentials);
     },
   };
 }
@@ -83,8 +96,9 @@ export function createCredentialStore(secrets: Secrets, secretId: string, clock:
 export function parseCredentials(text: string, versionId: string): Credentials {
   const parsed = applicationSecret.safeParse(jsonOf(text));
   if (!parsed.success) {
-    const fields = [...new Set(parsed.error.issues.map((issue) => issue.path.join(".")))].filter((path) => path !== "");
-    throw malformed(fields.length === 0 ? "is not a JSON object" : `is malformed: ${fields.join(", ")}`);
+    const faults = parsed.error.issues.flatMap(faultsOf);
+    const told = [...new Set(faults.map(({ path, message }) => `${path}${message}`))].join(", ");
+    throw malformed(told === "" ? "is not a JSON object" : `is malformed: ${told}`, faults);
   }
   const { baseUrl, appId, secret, serverName, appKeyHeader, codeKey } = parsed.data;
   const url = new URL(baseUrl);
@@ -104,7 +118,12 @@ function secureContextsOf(material: z.infer<typeof applicationSecret>): readonly
   try {
     return readTlsMaterial(material);
   } catch (error) {
-    throw malformed(`is malformed: ${error instanceof TypeError ? error.message : "its certificates cannot be read"}`);
+    const what = error instanceof TypeError ? error.message : "its certificates cannot be read";
+    const fields = what.match(/\b(ca|clientCertificate|clientKey)\b/g) ?? [];
+    throw malformed(
+      `is malformed: ${what}`,
+      [...new Set(fields)].map((path) => ({ path, message: what })),
+    );
   }
 }
 
@@ -119,6 +138,15 @@ function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
-function malformed(what: string): RekeyError {
-  return new RekeyError("ConfigurationError", `The application secret ${what}`);
+/** A field that is not there to be read is named, for it is mostly one that is misspelt; never what it holds. */
+function faultsOf(issue: z.core.$ZodIssue): Fault[] {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({ path: /^[\w.-]{1,40}$/.test(key) ? key : "a field", message: " is unknown" }));
+  }
+  const path = issue.path.join(".");
+  return path === "" ? [] : [{ path, message: "" }];
+}
+
+function malformed(what: string, faults: readonly Fault[] = []): RekeyError {
+  return new RekeyError("ConfigurationError", `The application secret ${what}`, faults.length === 0 ? {} : { faults });
 }

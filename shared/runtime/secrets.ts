@@ -110,7 +110,8 @@ export function createSecrets(
           (options) => client.send(new GetSecretValueCommand({ SecretId: id }), options),
           deadline,
         );
-        return { versionId: reply.VersionId ?? "", text: reply.SecretString ?? "" };
+        // Editors and consoles leave a byte order mark, or blanks, around what was meant.
+        return { versionId: reply.VersionId ?? "", text: (reply.SecretString ?? "").trim() };
       } catch (error) {
         if (errorName(error) === "ResourceNotFoundException") return undefined;
         throw asRekeyError(error);

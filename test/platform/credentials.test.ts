@@ -86,6 +86,15 @@ test.each<[string, unknown]>([
   expect(messageOf(JSON.stringify({ ...plain, [field]: value }))).toBe(`The application secret is malformed: ${field}`);
 });
 
+test.each([
+  ["clientCert", "clientCert is unknown"],
+  ["base_url", "base_url is unknown"],
+  ["a key with\r\nblanks", "a field is unknown"],
+])("a field %j that nobody reads is named, for it is mostly one that is misspelt", (field, said) => {
+  const message = messageOf(JSON.stringify({ ...plain, [field]: "hidden-value" }));
+  expect(message).toBe(`The application secret is malformed: ${said}`);
+});
+
 test("every wrong field is named once", () => {
   expect(messageOf("{}")).toBe("The application secret is malformed: baseUrl, appId, secret");
 });
@@ -207,13 +216,30 @@ describe("the store", () => {
   });
   const deadline = deadlineIn(60_000, systemClock);
 
-  test("reads once for all who ask at once, and keeps what it read for ever where no age is given", async () => {
-    const { store, hands, reads } = open([version("v1")]);
+  test("reads once for all who ask at once, and again five minutes later where no age is given", async () => {
+    const { store, hands, reads } = open([version("v1"), version("v2", { secret: "new" })]);
     const [one, other] = await Promise.all([store.get(deadline), store.get(deadline)]);
-    hands.nowMs += 10 ** 12;
-    expect(await store.get(deadline)).toBe(one);
     expect(other).toBe(one);
+    hands.nowMs += 299_999;
+    expect(await store.get(deadline)).toBe(one);
     expect(reads()).toBe(1);
+    hands.nowMs += 1;
+    expect(await store.get(deadline)).toMatchObject({ versionId: "v2", secret: "new" });
+  });
+
+  test.each<[string, SecretVersion | undefined | Error]>([
+    ["cannot be read", new TypeError("Down")],
+    ["is gone", undefined],
+    ["is broken", { versionId: "v2", text: "{" }],
+  ])("goes on with what it has when the secret %s, and looks again five minutes later", async (_, second) => {
+    const { store, hands, reads } = open([version("v1"), second]);
+    const first = await store.get(deadline);
+    for (const times of [2, 2, 3]) {
+      hands.nowMs += 150_000 * (times === 2 && reads() === 1 ? 2 : 1);
+      expect(await store.get(deadline)).toBe(first);
+      expect(reads()).toBe(times);
+    }
+    await expect(store.get(deadline, 1)).rejects.toThrow();
   });
 
   test.each([

@@ -41,6 +41,11 @@ describe("a read", () => {
     expect(await secrets.read("session", within())).toEqual({ versionId: second, text: "second" });
   });
 
+  test("leaves off the byte order mark and the blanks around it", async () => {
+    store.store.put("session", { text: "\ufeff \r\n{ }\u00a0\n" }, second);
+    expect((await secrets.read("session", within()))?.text).toBe("{ }");
+  });
+
   test.each(["missing", "empty"])("of a secret that is %s brings nothing", async (id) => {
     store.store.create("empty", undefined);
     expect(await secrets.read(id, within())).toBeUndefined();
