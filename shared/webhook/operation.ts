@@ -77,7 +77,8 @@ export function operationNames(
     ...none,
     operationId: another("event", event),
     idempotencyKey,
-    tryOf: sent === undefined ? undefined : digest("try", sent).slice(0, 12),
+    // Of another content it would be another delivery, whatever its unsigned id says.
+    tryOf: sent === undefined ? undefined : digest("try", `${content}${sent}`).slice(0, 12),
   };
 }
 

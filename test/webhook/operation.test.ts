@@ -167,6 +167,8 @@ describe.each(Object.keys(senders))("of %s", (sender) => {
     expect(other.operationId).not.toBe(first.operationId);
     expect(other.idempotencyKey).not.toBe(first.idempotencyKey);
     expect(contentOf(other.operationId)).not.toBe(contentOf(first.operationId));
+    const sameId = await of(sender, { id: "1", body: { ...event, imei: "860000000000002" } });
+    if (sender === "zendesk") expect(sameId.tryOf).not.toBe(first.tryOf);
   });
 });
 
@@ -260,7 +262,7 @@ describe("an operation's name", () => {
     expect(await of("zendesk", { id: "1" })).toMatchObject({
       operationId: "desk-7b272dd9e7fcef4b3fa5192148f296c7",
       idempotencyKey: "desk-7b272dd9e7fcef4b3fa5e12f3643dc5d",
-      tryOf: "2e042e853653",
+      tryOf: "3f4191f09852",
     });
   });
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { hmacSha256, nowSeconds, type Sender, secretOf } from "../sender.ts";
 
 const ownSecret = secretOf("own");
@@ -19,7 +20,7 @@ export const hmac: Sender = {
     fields: { deviceId: "device.id", nodeId: "device.imei", ticketId: "incident.sys_id", deliveryId: "delivery" },
   },
   payload: ({ deviceId, imei }) => ({
-    delivery: `delivery of ${deviceId}`,
+    delivery: randomUUID(),
     incident: { sys_id: "9d385017c611228701d22104cc95c371" },
     device: { id: deviceId, imei },
   }),

@@ -16,7 +16,6 @@ export const sharedSecret: Sender = {
       deviceId: "freshdesk_webhook.ticket_cf_device",
       nodeId: "freshdesk_webhook.ticket_cf_imei",
       ticketId: "freshdesk_webhook.ticket_id",
-      deliveryId: "freshdesk_webhook.ticket_updated_at",
     },
   },
   payload: ({ deviceId, imei }) => ({
@@ -25,7 +24,6 @@ export const sharedSecret: Sender = {
       ticket_subject: "Meter dead",
       ticket_cf_device: deviceId,
       ticket_cf_imei: imei,
-      ticket_updated_at: `2026-11-25 of ${deviceId}`,
     },
   }),
   headers: (_body, _deliveryId, secret = ownSecret) => ({
