@@ -11,6 +11,7 @@ import type { Metrics } from "../shared/runtime/metrics.ts";
 import { createWorkflow, type Workflow } from "../shared/runtime/workflow.ts";
 import { checkSources } from "../shared/webhook/check.ts";
 import { type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
+import { allSettled } from "../shared/webhook/events.ts";
 import { handOver } from "../shared/webhook/hand-over.ts";
 import { imeiWarnings } from "../shared/webhook/imei.ts";
 import { asSenderSees } from "../shared/webhook/presets.ts";
@@ -47,7 +48,11 @@ export const deliveryResult = z.object({
 export const deliveryRefused = z.object({ operationId: z.optional(z.string()), code: z.string(), detail: z.string() });
 
 /** 202: received, and what comes of it is told on the ticket. */
-export const deliveryAccepted = z.object({ operationId: z.string() });
+export const deliveryAccepted = z.object({
+  operationId: z.string(),
+  /** One for each event, where a delivery held several. */
+  operationIds: z.optional(z.array(z.string())),
+});
 
 /** 204: none of our business; the answer has no body. */
 export const deliveryIgnored = z.object({ ignored: z.literal(true) });
@@ -88,6 +93,7 @@ interface Dependencies {
 type Called = Delivery & Pick<Invocation, "caller">;
 
 type Faulty = Extract<Reading, { kind: "faulty" }>;
+type Asking = Exclude<Reading, { kind: "ignored" }>;
 
 const maxBodyBytes = 1024 * 1024;
 
@@ -129,17 +135,17 @@ async function receive(input: Input, invocation: Invocation, dependencies: Depen
   let operationId: string | undefined;
   try {
     const source = configured.ready();
-    const reading = await readDelivery(source, { ...input, proof }, deadline.remaining());
-    if (reading.kind === "ignored") {
-      invocation.log.info("Delivery ignored", { source: source.name, reason: reading.reason });
+    const readings = await readDelivery(source, { ...input, proof }, deadline.remaining());
+    const asking = readings.filter((reading) => reading.kind !== "ignored");
+    const [first] = asking;
+    if (first === undefined) {
+      const reasons = new Set(readings.flatMap((reading) => (reading.kind === "ignored" ? [reading.reason] : [])));
+      invocation.log.info("Delivery ignored", { source: source.name, reason: [...reasons].join("; ") });
       return { ignored: true };
     }
-    operationId = reading.order.operationId;
-    const log = invocation.log.with({ source: source.name, operationId });
-    const delivery: Called = { ...invocation, source, deadline, log, caller: `webhook ${source.name}` };
-    if (reading.kind === "order") return await carryOut(reading.order, delivery, dependencies);
-    await refuse(reading, delivery, dependencies);
-    throw reading.error;
+    operationId = first.order.operationId;
+    const delivery = { ...invocation, source, deadline, caller: `webhook ${source.name}` };
+    return asOne(await allSettled(asking.map((reading) => actOn(reading, delivery, dependencies))));
   } catch (error) {
     if (!(error instanceof RekeyError)) throw error;
     const seen = asSenderSees(error, preset);
@@ -147,6 +153,23 @@ async function receive(input: Input, invocation: Invocation, dependencies: Depen
     invocation.log.info("Delivery refused", { source: input.source, operationId, error: error.name });
     return { ...(operationId === undefined ? {} : { operationId }), code: error.name, detail: error.message };
   }
+}
+
+async function actOn(reading: Asking, invocation: Called, dependencies: Dependencies): Promise<Output> {
+  const { operationId } = reading.order;
+  const log = invocation.log.with({ source: invocation.source.name, operationId });
+  const delivery = { ...invocation, log };
+  if (reading.kind === "order") return carryOut(reading.order, delivery, dependencies);
+  await refuse(reading, delivery, dependencies);
+  throw reading.error;
+}
+
+/** One answer for all events of a delivery; only an `ack` has several. */
+function asOne(outputs: readonly Output[]): Output {
+  const [first = { ignored: true }] = outputs;
+  if (outputs.length < 2 || !("operationId" in first)) return first;
+  const operationIds = outputs.flatMap((output) => ("operationId" in output ? [output.operationId ?? ""] : []));
+  return { operationId: first.operationId ?? "", operationIds };
 }
 
 async function carryOut(order: Order, delivery: Called, dependencies: Dependencies): Promise<Output> {

@@ -56,7 +56,7 @@ async function outcomeOf(source: Source, body: Buffer): Promise<[string, string]
     }),
   );
   const proof = { secret: source.secrets[0] ?? "", id: undefined, time: undefined };
-  const reading = await readDelivery(source, { headers, body, proof }, 60_000);
+  const [reading] = await readDelivery(source, { headers, body, proof }, 60_000);
   if (reading.kind === "ignored") return [["would do", `nothing (${reading.reason}); the answer is 204`]];
   const { operationId, ticketId, requester } = reading.order;
   if (reading.kind === "faulty") {

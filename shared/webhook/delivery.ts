@@ -4,7 +4,7 @@ import { faultsOf, listed } from "../faults.ts";
 import { type Finding, findingsOf } from "./findings.ts";
 import { hasCheckDigit, imeiIn } from "./imei.ts";
 import { type Delivered, type OperationNames, operationNames } from "./operation.ts";
-import { payloadOf, textOfBody } from "./payload.ts";
+import { eventsIn, payloadOf, textOfBody } from "./payload.ts";
 import type { Source } from "./source.ts";
 import { isTicketId } from "./ticket-api.ts";
 
@@ -31,30 +31,55 @@ export type Reading =
   /** None of our business, and why. */
   | { readonly kind: "ignored"; readonly reason: string };
 
+/** More than any system is known to send at once; HubSpot sends as many. */
+const maxEvents = 100;
+
 /**
- * Reads what a delivery asks for, by its source's fields.
+ * Reads what a delivery asks for, by its source's fields: one reading for each of its events, of which a payload that is a
+ * list has several.
  *
  * Without a condition of its own (`when`) a source acts on whatever names a device, and the new hardware where the
  * source has a field for it; with one, a payload that meets it and names none is faulty.
  *
  * @param leftMs what there is time for, in milliseconds
- * @throws InvalidInputError when the body is not JSON, the condition cannot be evaluated over it, or it holds several
- * events; ConfigurationError when an expression of the source cannot be compiled
+ * @throws InvalidInputError when the body is not JSON, the condition cannot be evaluated over it, or it asks for more
+ * than an answer can tell of; ConfigurationError when an expression of the source cannot be compiled
  */
-export async function readDelivery(source: Source, delivered: Delivered, leftMs: number): Promise<Reading> {
+export async function readDelivery(
+  source: Source,
+  delivered: Delivered,
+  leftMs: number,
+): Promise<readonly [Reading, ...Reading[]]> {
   const text = textOfBody(delivered.body);
   if (text === undefined) throw faulty([{ path: "", message: "the body is not UTF-8" }]);
   const payload = payloadOf(text);
   if (payload === undefined) throw faulty([{ path: "", message: "the body is not JSON" }]);
-  if (source.preset.isPing(delivered.headers, payload.document)) return { kind: "ignored", reason: "a test call" };
+  if (source.preset.isPing(delivered.headers, payload.document)) return [{ kind: "ignored", reason: "a test call" }];
+  const count = eventsIn(payload.document).length;
+  if (count > maxEvents)
+    throw faulty([{ path: "", message: `the body holds ${count} events, not ${maxEvents} at most` }]);
   const findings = await findingsOf(source, payload, text, leftMs);
-  const [finding] = findings;
-  if (finding === undefined) return { kind: "ignored", reason: "no event" };
-  if (findings.length > 1) throw faulty([{ path: "", message: `the body holds ${findings.length} events, not one` }]);
-  return readEvent(source, delivered, finding);
+  const named = new Set<string>();
+  const [reading = { kind: "ignored", reason: "no event" }, ...others] = findings.map((finding, at) => {
+    const id = textUnder("deliveryId", finding);
+    // The name that a source gives to an event is its name in whatever company it comes.
+    const part = id === undefined || named.has(id) ? at : 0;
+    if (id !== undefined) named.add(id);
+    return readEvent(source, finding, () => operationNames(source, id, delivered, part));
+  });
+  const asking = [reading, ...others].filter(({ kind }) => kind !== "ignored").length;
+  if (asking > 1 && source.reply === "result") {
+    throw faulty([{ path: "", message: `the body holds ${asking} events, and the answer can tell of one only` }]);
+  }
+  return [reading, ...others];
 }
 
-function readEvent(source: Source, delivered: Delivered, { when, values }: Finding): Reading {
+function textUnder(name: string, { values }: Finding): string | undefined {
+  const value = values[name];
+  return value !== undefined && "text" in value ? value.text : undefined;
+}
+
+function readEvent(source: Source, { when, values }: Finding, names: () => OperationNames): Reading {
   if (typeof when === "object") throw faulty([{ path: "when", message: when.fault }]);
   if (!when) return { kind: "ignored", reason: "the condition does not hold" };
   const faults: Fault[] = [];
@@ -78,7 +103,7 @@ function readEvent(source: Source, delivered: Delivered, { when, values }: Findi
     appId: identifiers["appId"],
   };
   const order = {
-    ...operationNames(source, texts.get("deliveryId"), delivered),
+    ...names(),
     ticketId,
     requester: texts.get("requester"),
   };

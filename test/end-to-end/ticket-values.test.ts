@@ -49,8 +49,9 @@ describe.each([
   beforeEach(() => void simulator.devices.set(device));
 
   /** The text of a body as its system sends it, numbers and all. */
-  async function post(source: string, imei: string): Promise<{ readonly status: number; readonly text: string }> {
-    const body = `{"device":${JSON.stringify(device)},"imei":${imei},"ticket":7}`;
+  const post = (source: string, imei: string) =>
+    postText(source, `{"device":${JSON.stringify(device)},"imei":${imei},"ticket":7}`);
+  async function postText(source: string, body: string): Promise<{ readonly status: number; readonly text: string }> {
     const headers = senderAt("github", source).headers(body, `${source} ${device}`);
     const response = await fetch(`${system.url}/webhooks/${source}`, { method: "POST", headers, body });
     return { status: response.status, text: await response.text() };
@@ -120,6 +121,38 @@ describe.each([
   test("code: nodeId is told where others read it, for it is no secret", async () => {
     expect((await post("public", '"serial-4711"')).status).toBe(202);
     expect(await noted("github")).toContain("Verification code: `serial-4711`\nThis code is the nodeId itself.\n");
+  });
+
+  const deviceOf = (at: number) => `${device}-${at}`;
+  const events = (imeis: readonly unknown[]) =>
+    JSON.stringify(imeis.map((imei, at) => ({ device: deviceOf(at), imei, ticket: 7 })));
+
+  test("several events in one delivery are each carried out, once", async () => {
+    const imeis = [fits, "356938035643809", "{}"];
+    for (const at of imeis.keys()) simulator.devices.set(deviceOf(at));
+    const text = events(imeis);
+    const first = await postText("exact", text);
+    const { operationId, operationIds } = JSON.parse(first.text);
+    expect([first.status, operationIds[0], new Set(operationIds).size]).toEqual([202, operationId, 3]);
+    for (const [at, imei] of imeis.entries()) {
+      await expect.poll(() => notesWith(deviceOf(at))).toHaveLength(1);
+      expect(simulator.devices.get(deviceOf(at))?.nodeId).toBe(imei);
+    }
+    expect(await postText("exact", text)).toEqual(first);
+    for (const at of imeis.keys()) expect(simulator.devices.get(deviceOf(at))?.history).toHaveLength(1);
+  });
+
+  test("one event at fault among several is told, and keeps no other from being carried out", async () => {
+    for (const at of [0, 2]) simulator.devices.set(deviceOf(at));
+    const { status, text } = await postText("labels", events(["860000000000001", "not known", "860000000000002"]));
+    expect([status, JSON.parse(text)]).toEqual([
+      400,
+      expect.objectContaining({
+        code: "InvalidInputError",
+        detail: expect.stringMatching(/^Event 2 of 3: .*not an IMEI/),
+      }),
+    ]);
+    for (const at of [0, 2]) await expect.poll(() => notesWith(deviceOf(at))).toHaveLength(1);
   });
 
   test("a sender that reads the answer is told of both there", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readDelivery } from "../../shared/webhook/delivery.ts";
+import { type Reading, readDelivery } from "../../shared/webhook/delivery.ts";
 import { readSource } from "../../shared/webhook/source.ts";
 
 // Payloads that were misread once, each with others of its kind, and what has to come of them.
@@ -10,7 +10,11 @@ const proof = { secret: "a secret of the desk", id: undefined, time: undefined }
 /** The hardware that is sent, what is refused in which words, or that nothing is done. */
 async function outcome(text: string | Uint8Array, changes: object = {}): Promise<string> {
   const source = await readSource("desk", { preset: "github", fields, ...changes });
-  const reading = await readDelivery(source, { headers: {}, body: Buffer.from(text), proof }, 60_000);
+  const readings = await readDelivery(source, { headers: {}, body: Buffer.from(text), proof }, 60_000);
+  return readings.map(outcomeOf).join("; ");
+}
+
+function outcomeOf(reading: Reading): string {
   if (reading.kind === "ignored") return `ignored: ${reading.reason}`;
   if (reading.kind === "faulty") return reading.error.message.replace("The delivery is not valid: ", "told: ");
   return reading.order.device.nodeId ?? "";
@@ -148,5 +152,79 @@ describe("bytes before the JSON", () => {
     ["Latin-1", Buffer.from(of('"ä"'), "latin1")],
   ])("that make it %s are told", async (_, bytes) => {
     await expect(outcome(bytes)).rejects.toThrow("the body is not UTF-8");
+  });
+});
+
+describe("several events in one delivery", () => {
+  const cf = (device: unknown, imei: unknown) => ({ payload: { cf: { cf_device: device, cf_imei: imei } } });
+  const source = { fields: { deviceId: "payload.cf.cf_device", nodeId: "payload.cf.cf_imei", deliveryId: "id" } };
+  const two = [cf("d1", "860000000000001"), cf("d2", "860000000000002")];
+
+  test.each([
+    ["two", two, "860000000000001; 860000000000002"],
+    ["one in a list", two.slice(0, 1), "860000000000001"],
+    ["none", [], "ignored: no event"],
+    ["one of ours and another's", [{ payload: {} }, two[1]], "ignored: no deviceId; 860000000000002"],
+    ["one that is faulty", [cf("d1", ["1", "2"]), two[1]], "told: nodeId has several values; 860000000000002"],
+    ["what are no events", [1, null, "x"], "ignored: no deviceId; ignored: no deviceId; ignored: no deviceId"],
+    ["two that are equal", [two[0], two[0]], "860000000000001; 860000000000001"],
+    ["a hundred", Array.from({ length: 100 }, () => two[0]), Array(100).fill("860000000000001").join("; ")],
+  ])("%s: each is read for itself", async (_, events, expected) => {
+    const text = JSON.stringify(events);
+    expect(await outcome(text, source)).toBe(expected);
+    const engines = { deviceId: "$$.payload.cf.cf_device", nodeId: "$$.payload.cf.cf_imei" };
+    expect(await outcome(text, { fields: engines })).toBe(expected);
+  });
+
+  test("whose condition holds for one of them: that one", async () => {
+    const text = JSON.stringify(two);
+    const expected = "ignored: the condition does not hold; 860000000000002";
+    expect(await outcome(text, { ...source, when: 'payload.cf.cf_device = "d2"' })).toBe(expected);
+    expect(await outcome(text, { ...source, when: '$contains(payload.cf.cf_device, "2")' })).toBe(expected);
+  });
+
+  test("beyond a hundred are refused, with words", async () => {
+    const text = JSON.stringify(Array.from({ length: 101 }, () => two[0]));
+    await expect(outcome(text, source)).rejects.toThrow("the body holds 101 events, not 100 at most");
+  });
+
+  test("are refused whole where the answer tells the code, but for those that are none of ours", async () => {
+    const result = { ...source, reply: "result" };
+    const words = "the body holds 2 events, and the answer can tell of one only";
+    await expect(outcome(JSON.stringify(two), result)).rejects.toThrow(words);
+    expect(await outcome(JSON.stringify([{}, two[1]]), result)).toBe("ignored: no deviceId; 860000000000002");
+  });
+
+  test("that lie in the payload, and not beside each other, are refused with words", async () => {
+    const text = JSON.stringify({ events: two });
+    const places = { deviceId: "events.payload.cf.cf_device", nodeId: "events.payload.cf.cf_imei" };
+    expect(await outcome(text, { fields: places })).toBe(
+      "told: deviceId has several values; nodeId has several values",
+    );
+  });
+
+  const idsOf = async (events: readonly object[]) => {
+    const read = await readSource("desk", { preset: "github", ...source });
+    const body = Buffer.from(JSON.stringify(events));
+    const readings = await readDelivery(read, { headers: {}, body, proof }, 60_000);
+    return readings.map((reading) => (reading.kind === "ignored" ? "" : reading.order.operationId));
+  };
+
+  test("are an operation each, the same ones when the delivery is repeated", async () => {
+    const ids = await idsOf(two);
+    expect(new Set(ids).size).toBe(2);
+    expect(await idsOf(two)).toEqual(ids);
+    expect(new Set(await idsOf([two[0] ?? {}, two[0] ?? {}])).size).toBe(2);
+  });
+
+  test("keep the name that the source gives them, in whatever company they come, and share none", async () => {
+    const [one, other] = [
+      { ...two[0], id: "a" },
+      { ...two[1], id: "b" },
+    ];
+    const [idOfOne, idOfOther] = await idsOf([one, other]);
+    expect(await idsOf([other, one])).toEqual([idOfOther, idOfOne]);
+    expect(await idsOf([other])).toEqual([idOfOther]);
+    expect(new Set(await idsOf([one, { ...other, id: "a" }])).size).toBe(2);
   });
 });

@@ -12,7 +12,8 @@ const proof = { secret: "a secret of the desk", id: undefined, time: undefined }
 async function read(changes: object, body: unknown = payload, headers: Record<string, string> = {}) {
   const source = await readSource("desk", { preset: "zendesk", fields, ...changes });
   const bytes = body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body));
-  return readDelivery(source, { headers, body: bytes, proof }, 60_000);
+  const [reading] = await readDelivery(source, { headers, body: bytes, proof }, 60_000);
+  return reading;
 }
 
 describe("a delivery", () => {
@@ -124,7 +125,7 @@ describe("a delivery", () => {
       ...{ preset: "zendesk", when: "ticket = 7" },
       fields: { ...fields, requester: "($f := function() { $f() }; $f())" },
     });
-    const reading = await readDelivery(
+    const [reading] = await readDelivery(
       source,
       { headers: {}, body: Buffer.from(JSON.stringify(payload)), proof },
       10_000,
