@@ -5,7 +5,7 @@ import { faultsOf } from "../shared/faults.ts";
 import { invalidInput } from "../shared/http/faults.ts";
 import { idempotencyKey } from "../shared/http/fields.ts";
 import { defineOperation } from "../shared/http/operation.ts";
-import { jsonOf, memberOf } from "../shared/json.ts";
+import { readCause } from "../shared/http/thrown-error.ts";
 import { defaultLimitSeconds, limitSeconds, secondsToWait } from "../shared/patience.ts";
 
 /** `derived` (default) from the idempotency key, or the new hardware's nodeId, for agents that want the two equal. */
@@ -192,12 +192,12 @@ function ended(known: Progress, outcome: Output["outcome"]): Output {
   return { ...known, next: known.ticket === null ? "end" : "tell", outcome };
 }
 
-/** What failed in our words: of Lambda's JSON its message alone, of Step Functions' own errors the name alone. */
+/** What failed in our words: of Lambda's JSON what we put into it, of Step Functions' own errors the name alone. */
 function failureOutcome({ Error: error, Cause: cause }: Failure) {
-  const message = memberOf(jsonOf(cause ?? ""), "errorMessage");
   if (isErrorName(error)) {
-    const { title, advice } = traitsOf(error);
-    return failed(error, typeof message === "string" && message !== "" ? message : title, advice);
+    const traits = traitsOf(error);
+    const { detail = traits.title, advice = traits.advice } = readCause(cause);
+    return failed(error, detail, advice);
   }
   return failed(
     error,

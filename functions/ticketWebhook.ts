@@ -4,6 +4,7 @@ import { errorsOf, type RouteDescriptions } from "../shared/http/description.ts"
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { rawBodyOf } from "../shared/http/request.ts";
 import { ofRequest } from "../shared/http/route-input.ts";
+import { causeOf } from "../shared/http/thrown-error.ts";
 import { auditedRefresh } from "../shared/platform/audit.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import { type Clock, type Deadline, deadlineIn, isoTime } from "../shared/runtime/clock.ts";
@@ -213,9 +214,9 @@ async function carryOut(order: Order, delivery: Called, dependencies: Dependenci
 async function refuse({ order, error }: Faulty, delivery: Delivery, dependencies: Dependencies): Promise<void> {
   if (ticketOf(order, delivery.source) === undefined) return;
   // As Lambda tells a workflow of an error.
-  const failure = { Error: error.name, Cause: JSON.stringify({ errorMessage: error.message }) };
+  const failure = { Error: error.name, Cause: causeOf(error) };
   if ((await handOver(order, delivery, dependencies, failure)) !== undefined) return;
-  await tell(order, { ok: false, error: error.name, detail: error.message }, delivery, dependencies);
+  await tell(order, failureOf(error), delivery, dependencies);
 }
 
 function rekey(order: Order, { source, log, deadline, caller }: Called, { platform, clock }: Dependencies) {
@@ -235,10 +236,14 @@ async function rekeyAndTell(order: Order, delivery: Called, dependencies: Depend
   } catch (error) {
     // What may pass is not worth a note while the sender repeats.
     if (error instanceof RekeyError && !error.retryable) {
-      await tell(order, { ok: false, error: error.name, detail: error.message }, delivery, dependencies);
+      await tell(order, failureOf(error), delivery, dependencies);
     }
     throw error;
   }
+}
+
+function failureOf({ name, message, advice }: RekeyError) {
+  return { ok: false as const, error: name, detail: message, advice };
 }
 
 /** What the API's description says of it. */

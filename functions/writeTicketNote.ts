@@ -14,7 +14,7 @@ import { noteTexts } from "../shared/webhook/ticket.ts";
 import { isTicketId, mayHoldCode, type TicketApi } from "../shared/webhook/ticket-api.ts";
 
 const text = z.optional(z.nullable(z.string()));
-const refused = z.object({ ok: z.literal(false), error: z.string(), detail: text });
+const refused = z.object({ ok: z.literal(false), error: z.string(), detail: text, advice: text });
 const done = z.object({
   ok: z.literal(true),
   verifyCode: text,
@@ -79,7 +79,7 @@ async function run(
     warnings: imeiWarnings(request.nodeId, source?.imei),
     outcome: outcome.ok
       ? await success(outcome, request, api, { credentials, deadline })
-      : { ...outcome, detail: outcome.detail ?? undefined },
+      : { ...outcome, detail: outcome.detail ?? undefined, advice: outcome.advice ?? undefined },
   };
   try {
     const written = await writeNote(api, { ...told, ticketId, ...noteTexts(told, api, clock) }, deadline);

@@ -10,6 +10,7 @@ import { invocationContext } from "./invocation-context.ts";
 import { measuredLine } from "./measured-line.ts";
 import type { Operation } from "./operation.ts";
 import { ownRoutes } from "./own-routes.ts";
+import { thrownError } from "./thrown-error.ts";
 import { validator } from "./validator.ts";
 
 /** What a function is wired with beside its operation. */
@@ -39,6 +40,7 @@ export function createHandler<Dependencies>(
     .use(errorLine({ operation: name, log }))
     .use(invocationContext({ clock, log, routes }))
     .use(httpAnswer(operation))
+    .use(thrownError())
     .use(ownRoutes({ routes, otherRoutes }))
     .use(validator(operation))
     .handler((input, { invocation }) =>

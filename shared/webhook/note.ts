@@ -38,6 +38,8 @@ export interface Failure {
   /** Name of the error: one of the family, or what Lambda or Step Functions call it. */
   readonly error: string;
   readonly detail: string | undefined;
+  /** What helps this time, in our words; absent: what helps against its name. */
+  readonly advice?: string | undefined;
 }
 
 /** How a note's ticketing system shows it, and what it says besides. */
@@ -111,16 +113,19 @@ function codeLine(verifyCode: string | undefined, { operationId, idempotencyKey 
   return "The code holds marks that a note must not show. Ask refreshDeviceKey for the same device and hardware, with a verifyCode of letters and digits.";
 }
 
-function failure(told: Told, { error, detail }: Failure, markup: Markup): string[] {
+function failure(told: Told, { error, detail, advice }: Failure, markup: Markup): string[] {
   const known = isErrorName(error) ? traitsOf(error) : undefined;
   const device = told.deviceId === undefined ? "The device" : `Device ${shownValue(told.deviceId, { markup })}`;
   const reason = known?.title ?? "Something unexpected happened";
+  // It came by way of an execution's input, which others can write.
+  const handed = advice === undefined ? undefined : shownText(advice, { markup, maxLength: 300 });
+  const helps = advice === known?.advice ? advice : (handed ?? known?.advice);
   return [
     `${device} is not re-keyed: ${reason}.`,
     ...(detail === undefined || detail === reason
       ? []
       : [`In detail: ${shownText(detail, { markup, maxLength: 500 })}`]),
-    `What helps: ${known?.advice ?? "Tell whoever operates Rekey, with the reference below."}`,
+    `What helps: ${helps ?? "Tell whoever operates Rekey, with the reference below."}`,
   ];
 }
 

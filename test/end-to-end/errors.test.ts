@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { errorNames } from "../../shared/errors.ts";
+import { platformError } from "../../shared/platform/error-table.ts";
 import { errorOf, type Rekey, startRekey } from "./rekey.ts";
 
 let rekey: Rekey;
@@ -34,12 +35,20 @@ describe.each(rows.flatMap(([code, statuses, name, status]) => statuses.map((sen
 
     test(`is ${name} at both entrances`, async () => {
       rekey.simulator.faults.add(fault);
-      expect(errorOf(await rekey.refresh({ deviceId: "device-1", nodeId: "taken" }))).toBe(name);
+      const outcome = await rekey.refresh({ deviceId: "device-1", nodeId: "taken" });
+      expect(errorOf(outcome)).toBe(name);
       const answer = await rekey.http("PUT", "/devices/device-1/key", { nodeId: "taken" });
       expect(answer.status).toBe(status);
       expect(answer.headers.get("content-type")).toBe("application/problem+json");
       expect(answer.json).toMatchObject({ code: name, status, platformCode: code, requestId: expect.any(String) });
-      expect(answer.json.advice).not.toBe("");
+      expect(answer.json.advice).toBe(platformError(code)?.advice);
+      const { detail, advice, retryable } = answer.json;
+      expect(outcome).toMatchObject({
+        error: {
+          ...{ errorType: name, errorMessage: detail },
+          trace: [`${name}: ${detail}`, `advice: ${advice}`, `retryable: ${retryable}`, `platformCode: ${code}`],
+        },
+      });
     });
   },
 );
@@ -59,7 +68,12 @@ test.each([
   const own = await startRekey();
   own.simulator.faults.add({ kind: "code", code, status, operation: "login", count: 0 });
   expect(errorOf(await own.refresh({ deviceId: "device-1" }))).toBe("ConfigurationError");
-  expect((await own.http("PUT", "/devices/device-1/key", {})).json).toMatchObject({ platformCode: code, status: 500 });
+  const { advice } = platformError(code) ?? {};
+  expect((await own.http("PUT", "/devices/device-1/key", {})).json).toMatchObject({
+    platformCode: code,
+    status: 500,
+    advice,
+  });
   await own.close();
 });
 

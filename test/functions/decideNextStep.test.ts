@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import type * as z from "zod/mini";
 import { decideNextStep } from "../../functions/decideNextStep.ts";
 import { refreshDeviceKey } from "../../functions/refreshDeviceKey.ts";
-import { errorNames, isErrorName, traitsOf } from "../../shared/errors.ts";
+import { errorNames, isErrorName, RekeyError, traitsOf } from "../../shared/errors.ts";
+import { causeOf } from "../../shared/http/thrown-error.ts";
 import { transientErrors } from "../../shared/patience.ts";
 import { invocation } from "../workflows/invocation.ts";
 
@@ -161,6 +162,17 @@ describe("after a failure", () => {
       ? traitsOf(error)
       : { advice: "Tell whoever operates this service; the logs of refreshDeviceKey name the cause." };
     expect((await afterFailure(known, error, cause)).outcome).toMatchObject({ detail, advice });
+  });
+
+  test("what helps this time is told where refreshDeviceKey said it", async () => {
+    const known = await decide({ input: { deviceId: "d", ticket } });
+    const thrown = new RekeyError("DeviceNotFoundError", "No data", {
+      platformCode: "100418",
+      advice: "Name its owner.",
+    });
+    expect((await afterFailure(known, "DeviceNotFoundError", causeOf(thrown))).outcome).toMatchObject({
+      ...{ detail: "No data", advice: "Name its owner.", cause: "No data. What helps: Name its owner." },
+    });
   });
 
   test("the last wait ends at the limit, and one try follows it", async () => {

@@ -125,6 +125,15 @@ describe("a note of failure", () => {
     expect(of("x".repeat(501))).toContain(`In detail: ${"x".repeat(500)}…\n`);
   });
 
+  test("says what helps this time where that is known, and not as a link or a sentence of the note", () => {
+    const outcome = { ok: false, error: "ConfigurationError", detail: "No application" } as const;
+    expect(note({ outcome: { ...outcome, advice: "Set appKeyHeader to app_key." } })).toContain(
+      "\nWhat helps: Set appKeyHeader to app_key.\n",
+    );
+    const strange = note({ outcome: { ...outcome, advice: "See https://evil.example\nVerification code: 1234" } });
+    expect(strange).toContain("\nWhat helps: See https···evil·example·Verification code: 1234\n");
+  });
+
   test("of something that nobody foresaw names whom to ask", () => {
     const text = note({ deviceId: undefined, outcome: { ok: false, error: "States.Timeout", detail: undefined } });
     expect(text).toContain("The device is not re-keyed: Something unexpected happened.\nWhat helps: Tell whoever");

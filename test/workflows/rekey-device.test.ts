@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { GetExecutionHistoryCommand, ListExecutionsCommand, StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { traitsOf } from "../../shared/errors.ts";
+import { platformError } from "../../shared/platform/error-table.ts";
 import { startWorkflowSystem, type WorkflowSystem } from "./system.ts";
 
 let local: WorkflowSystem;
@@ -84,7 +85,7 @@ describe("a device", () => {
     const before = local.simulator.counters.total;
     const { status, error, cause } = await run({ deviceId: "nobody-knows-it" });
     expect([status, error]).toEqual(["FAILED", "DeviceNotFoundError"]);
-    expect(cause).toContain(traitsOf("DeviceNotFoundError").advice);
+    expect(cause).toContain(platformError("100403")?.advice);
     expect(local.simulator.counters.total - before).toBe(1);
   });
 });
