@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
+import { changesOf, exportsOf, seamsOf, whatHelps } from "./sdk-seams.mjs";
 
 /**
  * The SDK's chain of credential providers becomes the one that Lambda serves, the environment: no SSO, no profiles, no
@@ -64,6 +65,15 @@ const addressOf = (service) => `
   };
 `;
 
+/** What goes out of a client's schemas, each of which must be there. */
+const withoutShapes = [
+  [/^(const \w+_registry = )new TypeRegistry\(.*$/gm, "$1undefined;"],
+  [/^\w+_registry\.registerError\(.*$/gm, ""],
+  [/^(export var \w+\$ = \[9, [^\]]*), \(\) => \w+\$, \(\) => \w+\$\s*\]/gm, '$1, "unit", "unit"]'],
+  // Their names are computed, by which the bundler takes those that nobody uses for needed.
+  [/^export var (\w+\$) = (\[[\s\S]*?\]);$/gm, "export var $1 = /* @__PURE__ */ (() => $2)();"],
+];
+
 /**
  * What the SDK carries for services, settings and platforms that are none of ours, by the module that holds it, and
  * what stands there in its place. Clients, commands, retries, signatures, and nearly all settings by
@@ -90,13 +100,14 @@ const notCalled = [
   // A class for every error, which we tell apart by name, and the shapes of what is said and answered.
   [
     /\/client-[a-z-]+\/dist-es\/schemas\/schemas_0\.js$/,
-    (source) =>
-      source
-        .replace(/^(const \w+_registry = )new TypeRegistry\(.*$/gm, "$1undefined;")
-        .replace(/^\w+_registry\.registerError\(.*$/gm, "")
-        .replace(/^(export var \w+\$ = \[9, .*), \(\) => \w+\$, \(\) => \w+\$\]/gm, '$1, "unit", "unit"]')
-        // Their names are computed, by which the bundler takes those that nobody uses for needed.
-        .replace(/^export var (\w+\$) = (\[[\s\S]*?\]);$/gm, "export var $1 = /* @__PURE__ */ (() => $2)();"),
+    (source, path) => {
+      let text = source;
+      for (const [pattern, by] of withoutShapes) {
+        if (!pattern.test(text)) throw new Error(`${path} has nothing like ${pattern}. ${whatHelps}`);
+        text = text.replace(pattern, by);
+      }
+      return text;
+    },
   ],
   // Profiles and credentials in files: Lambda has none.
   [
@@ -147,7 +158,9 @@ const notCalled = [
 /** The name that a client's service has in addresses. */
 function serviceOf(path) {
   const parameters = readFileSync(new URL("EndpointParameters.js", pathToFileURL(path)), "utf8");
-  return /defaultSigningName: "(\w+)"/.exec(parameters)[1];
+  const [, service] = /defaultSigningName: "(\w+)"/.exec(parameters) ?? [];
+  if (service === undefined) throw new Error(`${path} does not say for which service it is. ${whatHelps}`);
+  return service;
 }
 
 function withoutRegions(source) {
@@ -158,30 +171,44 @@ function withoutRegions(source) {
 
 /** Index files name every export of a module; those that nobody uses are gone from the bundle. */
 function withAllExports(contents, source) {
-  const declared = (text) => [
-    ...[...text.matchAll(/^\s*export (?:async )?(?:const|class|function|var) (\w+)/gm)].map(([, name]) => name),
-    ...[...text.matchAll(/export \{([^}]*)\}/g)].flatMap(([, names]) =>
-      names.split(",").map((one) => one.trim().split(" as ").at(-1)),
-    ),
-  ];
-  const there = new Set(declared(contents));
-  const missing = declared(source).filter((name) => name !== "" && !there.has(name));
+  const there = exportsOf(contents);
+  const missing = exportsOf(source).filter(
+    (name) => /^[\w$]+$/.test(name) && name !== "default" && !there.includes(name),
+  );
   return [contents, ...missing.map((name) => `export const ${name} = undefined;`)].join("\n");
 }
 
-/** Puts in place of a module of the SDK what {@link notCalled} says, and fails the build when there is no such module. */
-export const sdkWithoutWhatIsNotCalled = {
-  name: "sdk-without-what-is-not-called",
-  setup(build) {
-    const unused = new Set(notCalled.map(([filter]) => filter));
-    for (const [filter, replacement] of notCalled) {
-      build.onLoad({ filter }, async ({ path }) => {
-        unused.delete(filter);
-        const source = await readFile(path, "utf8");
-        return { contents: withAllExports(replacement(source, path), source), loader: "js" };
+/**
+ * The plugin that puts in place of a module of the SDK what {@link notCalled} says, and what it has replaced so far.
+ *
+ * @param changesIn says of the seams of a build what is different: each is an error of that build
+ */
+export function cut(changesIn = changesOf) {
+  const replaced = new Map();
+  const plugin = {
+    name: "sdk-without-what-is-not-called",
+    setup(build) {
+      const unused = new Set(notCalled.map(([filter]) => filter));
+      for (const [filter, replacement] of notCalled) {
+        build.onLoad({ filter }, async ({ path }) => {
+          unused.delete(filter);
+          const source = await readFile(path, "utf8");
+          replaced.set(path, source);
+          return { contents: withAllExports(replacement(source, path), source), loader: "js" };
+        });
+      }
+      // A newer SDK must not bring a module back, or want more of a replacement, unnoticed.
+      build.onEnd(({ metafile }) => {
+        const changes = [
+          ...[...unused].map((filter) => `There is no module ${filter}`),
+          ...(metafile === undefined ? [] : changesIn(seamsOf(replaced, metafile))),
+        ];
+        return { errors: changes.map((text) => ({ text, notes: [{ text: whatHelps }] })) };
       });
-    }
-    // A newer SDK that has moved a module must not bring it back unnoticed.
-    build.onEnd(() => ({ errors: [...unused].map((filter) => ({ text: `The SDK has no module ${filter}` })) }));
-  },
-};
+    },
+  };
+  return { plugin, replaced };
+}
+
+/** {@link cut} as the build uses it. */
+export const sdkWithoutWhatIsNotCalled = cut().plugin;
