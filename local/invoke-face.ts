@@ -65,9 +65,12 @@ async function answer(functions: Invocable, request: IncomingMessage, response: 
   );
 }
 
-/** The function's name out of a name, `name:qualifier`, partial or whole ARN. */
+/**
+ * The function's name out of a name, `name:qualifier`, partial or whole ARN; with or without what stands before it
+ * where it is deployed, so that the runbook's commands work here with the stage `local`.
+ */
 function nameOf(id: string): string {
-  return /(?:^|:function:)([A-Za-z0-9_-]+)(?::[^:]+)?$/.exec(id)?.[1] ?? id;
+  return /(?:^|:function:)(?:rekey-local-)?([A-Za-z0-9_-]+)(?::[^:]+)?$/.exec(id)?.[1] ?? id;
 }
 
 function refuse(response: ServerResponse, status: number, type: string, message: string): void {

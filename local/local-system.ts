@@ -172,7 +172,9 @@ function openSecrets(
     ...(options.storeMood === undefined ? {} : { mood: options.storeMood }),
     port: options.ports?.secrets ?? 0,
     controlPort: options.ports?.secretsControl ?? 0,
-    credentials: Object.fromEntries(names.map((name) => [keyOf(name).AWS_ACCESS_KEY_ID, localSecretKey])),
+    credentials: Object.fromEntries(
+      [...names, "operator"].map((name) => [keyOf(name).AWS_ACCESS_KEY_ID, localSecretKey]),
+    ),
     deny: names.flatMap((name) =>
       grantNames
         .filter((grant) => !functions[name]?.grants.includes(grant))
@@ -188,7 +190,7 @@ function openSecrets(
 
 const localSecretKey = "local-secret-access-key";
 
-/** The key that stands for a function's role. */
+/** The key that stands for a function's role, or for the operator, to whom nothing is denied. */
 function keyOf(functionName: string) {
   return { AWS_ACCESS_KEY_ID: `AKIDLOCAL${functionName.toUpperCase()}`, AWS_SECRET_ACCESS_KEY: localSecretKey };
 }
