@@ -3,7 +3,7 @@ import { RekeyError } from "../shared/errors.ts";
 import { errorsOf, type RouteDescriptions } from "../shared/http/description.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { inBody, inQuery } from "../shared/http/route-input.ts";
-import { createPlatform, type Platform } from "../shared/platform/platform.ts";
+import { createPlatform, type Platform } from "../shared/platform/client.ts";
 import type { Token } from "../shared/platform/session-document.ts";
 import { type Clock, isoTime } from "../shared/runtime/clock.ts";
 

@@ -5,8 +5,8 @@ import { accessToken, idempotencyKey } from "../shared/http/fields.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { idempotencyKeyOf } from "../shared/http/request.ts";
 import { inBody, inHeader, inQuery } from "../shared/http/route-input.ts";
-import { auditedRefresh } from "../shared/platform/audit.ts";
-import { createPlatform, type Platform } from "../shared/platform/platform.ts";
+import { auditedRekey } from "../shared/platform/audited-rekey.ts";
+import { createPlatform, type Platform } from "../shared/platform/client.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import { isoTime } from "../shared/runtime/clock.ts";
 
@@ -51,10 +51,7 @@ async function run(
 ): Promise<Output> {
   const { timeout, includeCode = true, requestedBy: principal, ...request } = input;
   const caller = principal === undefined ? invoker : `${invoker} for ${principal}`;
-  const state = await auditedRefresh(
-    { ...request, timeoutSeconds: timeout },
-    { platform, clock, deadline, log, caller },
-  );
+  const state = await auditedRekey({ ...request, timeoutSeconds: timeout }, { platform, clock, deadline, log, caller });
   return {
     deviceId: input.deviceId,
     ...(input.nodeId === undefined ? {} : { nodeId: input.nodeId }),

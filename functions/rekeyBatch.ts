@@ -4,8 +4,8 @@ import { type BatchDependencies, workOff } from "../shared/fleet/batch.ts";
 import { createPacer } from "../shared/fleet/pacer.ts";
 import { openRun, runName } from "../shared/fleet/run.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
-import { auditedRefresh } from "../shared/platform/audit.ts";
-import { createPlatform, type Platform } from "../shared/platform/platform.ts";
+import { auditedRekey } from "../shared/platform/audited-rekey.ts";
+import { createPlatform, type Platform } from "../shared/platform/client.ts";
 import { type Clock, deadlineIn } from "../shared/runtime/clock.ts";
 import type { Metrics } from "../shared/runtime/metrics.ts";
 import { createObjectStore, createS3Client, type ObjectStore } from "../shared/runtime/objects.ts";
@@ -62,7 +62,7 @@ async function run(
         return call(...args);
       };
     const { calls } = platform;
-    const state = await auditedRefresh(
+    const state = await auditedRekey(
       { ...device, timeoutSeconds: timeout, idempotencyKey: input.run },
       {
         platform: {

@@ -6,7 +6,7 @@ import { described } from "../shared/http/error-line.ts";
 import { accessToken } from "../shared/http/fields.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { inHeader, inQuery, ofRequest } from "../shared/http/route-input.ts";
-import { createPlatform, type Platform } from "../shared/platform/platform.ts";
+import { createPlatform, type Platform } from "../shared/platform/client.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import type { Log } from "../shared/runtime/log.ts";
 

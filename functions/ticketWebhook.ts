@@ -5,8 +5,8 @@ import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { rawBodyOf } from "../shared/http/request.ts";
 import { ofRequest } from "../shared/http/route-input.ts";
 import { causeOf } from "../shared/http/thrown-error.ts";
-import { auditedRefresh } from "../shared/platform/audit.ts";
-import { createPlatform, type Platform } from "../shared/platform/platform.ts";
+import { auditedRekey } from "../shared/platform/audited-rekey.ts";
+import { createPlatform, type Platform } from "../shared/platform/client.ts";
 import { type Clock, type Deadline, deadlineIn, isoTime } from "../shared/runtime/clock.ts";
 import type { Metrics } from "../shared/runtime/metrics.ts";
 import { createWorkflow, type Workflow } from "../shared/runtime/workflow.ts";
@@ -223,7 +223,7 @@ function rekey(order: Order, { source, log, deadline, caller }: Called, { platfo
   const { timeout, ...device } = order.device;
   const verifyCode = source.code === "nodeId" ? device.nodeId : undefined;
   const request = { ...device, verifyCode, timeoutSeconds: timeout, idempotencyKey: order.idempotencyKey };
-  return auditedRefresh(request, { platform, clock, deadline, log, caller });
+  return auditedRekey(request, { platform, clock, deadline, log, caller });
 }
 
 /** Without a workflow: the re-key and its note, as far as the sender's time goes. */

@@ -38,7 +38,7 @@ export interface IssuedCode {
 }
 
 /** The state a device was brought to. */
-export interface Refreshed extends IssuedCode {
+export interface Rekeyed extends IssuedCode {
   /** The wanted state was found by reading the device back. */
   readonly replayed: boolean;
 }
@@ -57,7 +57,7 @@ export type Happening =
 export type Step =
   | { readonly kind: "change"; readonly nodeId: string | undefined; readonly pauseMs: number }
   | { readonly kind: "read" }
-  | { readonly kind: "done"; readonly state: Refreshed }
+  | { readonly kind: "done"; readonly state: Rekeyed }
   | { readonly kind: "fail"; readonly error: RekeyError };
 
 /** Nothing is known. */

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RekeyError } from "../../shared/errors.ts";
-import type { RefreshRequest } from "../../shared/platform/refresh.ts";
+import type { RekeyRequest } from "../../shared/platform/rekey.ts";
 import { createDevice, type Fate } from "./one-device.ts";
 
-const wanted: RefreshRequest = { deviceId: "d", nodeId: "new", idempotencyKey: "ticket" };
+const wanted: RekeyRequest = { deviceId: "d", nodeId: "new", idempotencyKey: "ticket" };
 const allowedMs = 15_000;
 const fate = fc.record({
   tookMs: fc.oneof(fc.nat(500), fc.nat(12_000)),
@@ -12,7 +12,7 @@ const fate = fc.record({
   acts: fc.boolean(),
   thenOnline: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
 });
-const request = fc.constantFrom<RefreshRequest[]>(wanted, { ...wanted, expectedNodeId: "old" });
+const request = fc.constantFrom<RekeyRequest[]>(wanted, { ...wanted, expectedNodeId: "old" });
 
 // Names that promise that nothing was changed.
 const harmless = ["PlatformUnavailableError", "PlatformThrottledError", "DeviceOnlineError"];

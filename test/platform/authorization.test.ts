@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { RekeyError } from "../../shared/errors.ts";
 import type { CallContext } from "../../shared/platform/calls.ts";
-import { createPlatform } from "../../shared/platform/platform.ts";
+import { createPlatform } from "../../shared/platform/client.ts";
 import { deadlineIn } from "../../shared/runtime/clock.ts";
 import { createLog } from "../../shared/runtime/log.ts";
 import { createMetrics } from "../../shared/runtime/metrics.ts";

@@ -1,9 +1,9 @@
 import { createSecretKey } from "node:crypto";
 import { type ErrorName, RekeyError } from "../../shared/errors.ts";
 import type { DeviceKeyChange } from "../../shared/platform/calls.ts";
+import { createPlatform, type Platform } from "../../shared/platform/client.ts";
 import { parseCredentials } from "../../shared/platform/credentials.ts";
-import { createPlatform, type Platform } from "../../shared/platform/platform.ts";
-import { type RefreshRequest, refreshDeviceKey } from "../../shared/platform/refresh.ts";
+import { type RekeyRequest, rekeyDevice } from "../../shared/platform/rekey.ts";
 import { deadlineIn } from "../../shared/runtime/clock.ts";
 import { createLog } from "../../shared/runtime/log.ts";
 import { createMetrics } from "../../shared/runtime/metrics.ts";
@@ -89,7 +89,7 @@ export function createDevice(fates: readonly Fate[], refusesOwnNodeId = false) {
       },
     },
   };
-  const refresh = (request: RefreshRequest, allowedMs = 15_000) =>
-    refreshDeviceKey(request, { platform, clock, deadline: deadlineIn(allowedMs, clock) });
+  const refresh = (request: RekeyRequest, allowedMs = 15_000) =>
+    rekeyDevice(request, { platform, clock, deadline: deadlineIn(allowedMs, clock) });
   return { time, device, platform, calls, refresh, left };
 }

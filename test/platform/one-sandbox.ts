@@ -4,8 +4,8 @@ import {
   startPlatformSimulator,
 } from "../../local/platform-simulator/simulator.ts";
 import { startSecretsEndpoint } from "../../local/secrets-endpoint/server.ts";
-import { createPlatform } from "../../shared/platform/platform.ts";
-import { type RefreshRequest, refreshDeviceKey } from "../../shared/platform/refresh.ts";
+import { createPlatform } from "../../shared/platform/client.ts";
+import { type RekeyRequest, rekeyDevice } from "../../shared/platform/rekey.ts";
 import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { createLog } from "../../shared/runtime/log.ts";
 import { createMetrics } from "../../shared/runtime/metrics.ts";
@@ -15,7 +15,7 @@ import { clientOf } from "../local/secrets-endpoint/client.ts";
 /** One sandbox's platform in the test's own process, and the simulator behind it. */
 export interface OneSandbox {
   readonly simulator: PlatformSimulator;
-  refresh(request: Partial<RefreshRequest>, milliseconds?: number): ReturnType<typeof refreshDeviceKey>;
+  refresh(request: Partial<RekeyRequest>, milliseconds?: number): ReturnType<typeof rekeyDevice>;
   /** Requests for device-1 since the last call, `change` and `read`. */
   calls(): string;
   /** The states that device-1 was brought to. */
@@ -43,7 +43,7 @@ export async function openSandbox(options: SimulatorOptions = {}): Promise<OneSa
   return {
     simulator,
     refresh: (request, milliseconds = 15_000) =>
-      refreshDeviceKey(
+      rekeyDevice(
         { deviceId: "device-1", ...request },
         { platform, clock: systemClock, deadline: deadlineIn(milliseconds, systemClock) },
       ),

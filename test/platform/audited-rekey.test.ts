@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { auditedRefresh } from "../../shared/platform/audit.ts";
+import { auditedRekey } from "../../shared/platform/audited-rekey.ts";
 import { createLog } from "../../shared/runtime/log.ts";
 import { createDevice } from "./one-device.ts";
 
@@ -11,7 +11,7 @@ const request = { deviceId: "d", nodeId: "new", appId: "owner", idempotencyKey: 
 /** Refreshes for somebody, with the device behind a platform whose calls take 20 ms. */
 function audited({ platform, time }: ReturnType<typeof createDevice>, changes: object = {}) {
   const clock = time.clock();
-  return auditedRefresh(
+  return auditedRekey(
     { ...request, ...changes },
     {
       ...{ platform, clock, caller: "arn:someone", log: createLog("SILENT", (line) => lines.push(line)) },

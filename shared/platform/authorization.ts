@@ -1,22 +1,9 @@
 import { RekeyError } from "../errors.ts";
-import type { Clock, Deadline } from "../runtime/clock.ts";
-import type { Log } from "../runtime/log.ts";
-import type { Metrics } from "../runtime/metrics.ts";
-import type { Secrets } from "../runtime/secrets.ts";
-import { type CallContext, createPlatformCalls, type PlatformCalls } from "./calls.ts";
-import { type CredentialStore, type Credentials, createCredentialStore } from "./credentials.ts";
-import { createLogIn } from "./login.ts";
-import { createSession, type Session } from "./session.ts";
+import type { Deadline } from "../runtime/clock.ts";
+import type { CallContext } from "./calls.ts";
+import type { CredentialStore, Credentials } from "./credentials.ts";
+import type { Session } from "./session.ts";
 import type { Token } from "./session-document.ts";
-
-/** The platform as the operations see it: its calls, the shared session, the credentials. */
-export interface Platform {
-  readonly calls: PlatformCalls;
-  readonly session: Session;
-  readonly credentials: CredentialStore;
-  /** For one invocation. @param accessToken the caller's own token, used as it is and never renewed by us */
-  authorize(deadline: Deadline, accessToken?: string): Authorization;
-}
 
 /** Runs calls with the shared token, or the caller's, for as long as one invocation lasts. */
 export interface Authorization {
@@ -31,15 +18,6 @@ export interface Authorization {
   credentials(): Promise<Credentials>;
 }
 
-interface PlatformDependencies {
-  readonly secrets: Secrets;
-  readonly secretId: string;
-  readonly sessionSecretId: string;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-}
-
 // Answers must leave before the invocation's time ends.
 const reserveMs = 100;
 const maxAdoptions = 4;
@@ -48,23 +26,9 @@ const staleMs = 10_000;
 // A connection that could not be opened may have used up the time; a change is not begun with less than this.
 const leastRepeatMs = 1_500;
 
-/** The platform behind the application secret; one per sandbox, since it keeps connections and the token. */
-export function createPlatform(dependencies: PlatformDependencies): Platform {
-  const { secrets, secretId, sessionSecretId, clock, log, metrics } = dependencies;
-  const credentials = createCredentialStore(secrets, secretId, clock);
-  const calls = createPlatformCalls(clock, metrics);
-  const logIn = createLogIn(calls, credentials, clock);
-  const session = createSession({ secrets, secretId: sessionSecretId, logIn, clock, log, metrics });
-  return {
-    calls,
-    session,
-    credentials,
-    authorize: (deadline, accessToken) => createAuthorization({ credentials, session }, deadline, accessToken),
-  };
-}
-
-function createAuthorization(
-  { credentials: store, session }: Pick<Platform, "credentials" | "session">,
+/** @param callersToken the caller's own token, used as it is and never renewed by us */
+export function createAuthorization(
+  { credentials: store, session }: { readonly credentials: CredentialStore; readonly session: Session },
   deadline: Deadline,
   callersToken: string | undefined,
 ): Authorization {

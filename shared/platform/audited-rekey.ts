@@ -1,9 +1,9 @@
 import { RekeyError } from "../errors.ts";
 import type { Clock, Deadline } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
-import type { Refreshed } from "./convergence.ts";
-import type { Platform } from "./platform.ts";
-import { type RefreshRequest, refreshDeviceKey } from "./refresh.ts";
+import type { Platform } from "./client.ts";
+import type { Rekeyed } from "./convergence.ts";
+import { type RekeyRequest, rekeyDevice } from "./rekey.ts";
 
 /** What an audited refresh needs. */
 export interface AuditDependencies {
@@ -20,9 +20,9 @@ export interface AuditDependencies {
  * Re-keys one device and leaves one audit line, however it ends: who asked for which device and hardware, and what came
  * of it; never the code.
  *
- * @throws what {@link refreshDeviceKey} throws
+ * @throws what {@link rekeyDevice} throws
  */
-export async function auditedRefresh(request: RefreshRequest, dependencies: AuditDependencies): Promise<Refreshed> {
+export async function auditedRekey(request: RekeyRequest, dependencies: AuditDependencies): Promise<Rekeyed> {
   const { clock, log, caller } = dependencies;
   const startedAtMs = clock.elapsed();
   const audit = (outcome: string, fields: { platformCode?: string | undefined; replayed?: boolean }) =>
@@ -37,7 +37,7 @@ export async function auditedRefresh(request: RefreshRequest, dependencies: Audi
       ...fields,
     });
   try {
-    const state = await refreshDeviceKey(request, dependencies);
+    const state = await rekeyDevice(request, dependencies);
     audit("ok", { replayed: state.replayed });
     return state;
   } catch (error) {

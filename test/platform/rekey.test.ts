@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { Fault } from "../../local/platform-simulator/faults.ts";
 import type { SimulatorOptions } from "../../local/platform-simulator/simulator.ts";
-import type { RefreshRequest } from "../../shared/platform/refresh.ts";
+import type { RekeyRequest } from "../../shared/platform/rekey.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import { type OneSandbox, openSandbox } from "./one-sandbox.ts";
 
@@ -165,7 +165,7 @@ describe("a device that is online with the wanted nodeId", () => {
     expect(calls()).toBe("0 changes, 1 reads");
   });
 
-  test.each<[string, Partial<RefreshRequest>]>([
+  test.each<[string, Partial<RekeyRequest>]>([
     ["nothing tells whose work it is", keyed],
     ["the expected nodeId is the wanted one", { ...keyed, expectedNodeId: keyed.nodeId }],
     ["no code can be told", { nodeId: keyed.nodeId, expectedNodeId: old }],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { refreshDeviceKey } from "../../shared/platform/refresh.ts";
+import { rekeyDevice } from "../../shared/platform/rekey.ts";
 import { deadlineIn } from "../../shared/runtime/clock.ts";
 import { createDevice, type Fate } from "./one-device.ts";
 
@@ -46,7 +46,7 @@ describe("a change", () => {
     const { time, calls, platform } = createDevice([lost]);
     const slow = { ...time.clock(), sleep: (milliseconds: number) => time.sleep(milliseconds + 10) };
     const request = { deviceId: "d", verifyCode: "given" };
-    const refreshed = refreshDeviceKey(request, { platform, clock: slow, deadline: deadlineIn(1_105, slow) });
+    const refreshed = rekeyDevice(request, { platform, clock: slow, deadline: deadlineIn(1_105, slow) });
     await expect(refreshed).rejects.toMatchObject({ name: "OutcomeUnknownError" });
     expect(calls).toHaveLength(1);
   });

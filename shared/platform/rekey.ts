@@ -1,19 +1,20 @@
 import { RekeyError } from "../errors.ts";
 import type { Clock, Deadline } from "../runtime/clock.ts";
+import type { Authorization } from "./authorization.ts";
+import type { Platform } from "./client.ts";
 import {
   type DeviceState,
   type Happening,
   type IssuedCode,
   next,
   nothingYet,
-  type Refreshed,
+  type Rekeyed,
   type Step,
 } from "./convergence.ts";
-import type { Authorization, Platform } from "./platform.ts";
 import { deriveVerificationCode } from "./verification-code.ts";
 
 /** A device and the state that is wanted for it. */
-export interface RefreshRequest {
+export interface RekeyRequest {
   readonly deviceId: string;
   /** Identity of the new hardware; absent: unchanged. */
   readonly nodeId?: string | undefined;
@@ -29,7 +30,7 @@ export interface RefreshRequest {
   readonly expectedNodeId?: string | undefined;
 }
 
-interface RefreshDependencies {
+interface RekeyDependencies {
   readonly platform: Platform;
   readonly clock: Clock;
   readonly deadline: Deadline;
@@ -50,7 +51,7 @@ const defaultTimeoutSeconds = 180;
  *
  * @throws the platform's errors by name; NodeIdChangedError; OutcomeUnknownError when a change's outcome stays unknown
  */
-export async function refreshDeviceKey(request: RefreshRequest, dependencies: RefreshDependencies): Promise<Refreshed> {
+export async function rekeyDevice(request: RekeyRequest, dependencies: RekeyDependencies): Promise<Rekeyed> {
   const { platform, deadline } = dependencies;
   const authorization = platform.authorize(deadline, request.accessToken);
   const code = request.verifyCode ?? (await derivedCode(request, authorization));
@@ -66,7 +67,7 @@ export async function refreshDeviceKey(request: RefreshRequest, dependencies: Re
 }
 
 async function derivedCode(
-  { idempotencyKey, deviceId, nodeId, appId }: RefreshRequest,
+  { idempotencyKey, deviceId, nodeId, appId }: RekeyRequest,
   authorization: Authorization,
 ): Promise<string | undefined> {
   if (idempotencyKey === undefined) return undefined;
@@ -82,8 +83,8 @@ async function derivedCode(
   });
 }
 
-interface Way extends RefreshDependencies {
-  readonly request: RefreshRequest;
+interface Way extends RekeyDependencies {
+  readonly request: RekeyRequest;
   readonly code: string | undefined;
   readonly authorization: Authorization;
 }

@@ -1,0 +1,42 @@
+import type { Clock, Deadline } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import type { Secrets } from "../runtime/secrets.ts";
+import { type Authorization, createAuthorization } from "./authorization.ts";
+import { createPlatformCalls, type PlatformCalls } from "./calls.ts";
+import { type CredentialStore, createCredentialStore } from "./credentials.ts";
+import { createLogIn } from "./login.ts";
+import { createSession, type Session } from "./session.ts";
+
+/** The platform as the operations see it: its calls, the shared session, the credentials. */
+export interface Platform {
+  readonly calls: PlatformCalls;
+  readonly session: Session;
+  readonly credentials: CredentialStore;
+  /** For one invocation. @param accessToken the caller's own token, used as it is and never renewed by us */
+  authorize(deadline: Deadline, accessToken?: string): Authorization;
+}
+
+interface PlatformDependencies {
+  readonly secrets: Secrets;
+  readonly secretId: string;
+  readonly sessionSecretId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** The platform behind the application secret; one per sandbox, since it keeps connections and the token. */
+export function createPlatform(dependencies: PlatformDependencies): Platform {
+  const { secrets, secretId, sessionSecretId, clock, log, metrics } = dependencies;
+  const credentials = createCredentialStore(secrets, secretId, clock);
+  const calls = createPlatformCalls(clock, metrics);
+  const logIn = createLogIn(calls, credentials, clock);
+  const session = createSession({ secrets, secretId: sessionSecretId, logIn, clock, log, metrics });
+  return {
+    calls,
+    session,
+    credentials,
+    authorize: (deadline, accessToken) => createAuthorization({ credentials, session }, deadline, accessToken),
+  };
+}
