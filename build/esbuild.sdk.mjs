@@ -119,7 +119,12 @@ const notCalled = [
     /\/regionConfig\/getInstanceMetadataRegion\.js$/,
     () => "export const getInstanceMetadataRegion = async () => undefined;",
   ],
-  // Regions by name; what is left are the patterns that all of them, and those to come, are matched by.
+  // A warning about a Node that is older than ours.
+  [
+    /\/submodules\/client\/emitWarningIfUnsupportedVersion\.js$/,
+    () => "export const emitWarningIfUnsupportedVersion = () => undefined;",
+  ],
+  // Regions by name; what is left are the patterns that all of them, and those to come, are matched by, and their domains.
   [/\/util-endpoints\/aws\.js$/, () => ""],
   [/\/util-endpoints\/lib\/aws\/partitions\.js$/, (source) => withoutRegions(source)],
   // Rules by which an address is found, with an interpreter of their own. AWS's endpoints with FIPS or over IPv6 go too.
@@ -165,7 +170,10 @@ function serviceOf(path) {
 
 function withoutRegions(source) {
   const { partitions, ...rest } = JSON.parse(source.replace(/^export const partitionsInfo = |;\s*$/g, ""));
-  const patterns = partitions.map((one) => ({ ...one, regions: {} }));
+  const patterns = partitions.map(({ id, regionRegex, outputs: { dnsSuffix } }) => {
+    if (dnsSuffix === undefined) throw new Error(`The partition ${id} has no domain. ${whatHelps}`);
+    return { id, regionRegex, outputs: { dnsSuffix }, regions: {} };
+  });
   return `export const partitionsInfo = ${JSON.stringify({ ...rest, partitions: patterns })};`;
 }
 
