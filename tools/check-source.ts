@@ -1,14 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { RekeyError } from "../shared/errors.ts";
-import { readDelivery } from "../shared/webhook/delivery.ts";
-import { noteText } from "../shared/webhook/note.ts";
-import { zendeskTestSecret } from "../shared/webhook/secret.ts";
 import { expressionFaults, malformed, readSource, type Source } from "../shared/webhook/source.ts";
-import { mayHoldCode, ticketIdAdvice } from "../shared/webhook/ticket-api.ts";
+import { describeEvents, type Row, type Verdict } from "./source-report.ts";
 
 // `npm run check-source -- <configuration.json> <source> <payload.json> [--header "Name: value"]...`: what a source
-// would make of a payload. Nothing is sent to anybody, and signatures are not looked at.
+// would make of a payload. Nothing is sent to anybody, and signatures are not looked at. Ends with 1 where the delivery
+// would be refused, or cannot be read at all.
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { header: { type: "string", multiple: true, default: [] } },
@@ -19,36 +17,33 @@ try {
   if (configurationFile === undefined || name === undefined || payloadFile === undefined) {
     throw new Error("Usage: npm run check-source -- configuration.json source payload.json [--header 'Name: value']");
   }
-  const sources: unknown = JSON.parse(await readFile(configurationFile, "utf8"));
-  if (typeof sources !== "object" || sources === null || !Object.hasOwn(sources, name)) {
-    throw new Error(`${configurationFile} has no source "${name}"`);
-  }
-  const source = await readSource(name, Reflect.get(sources, name));
-  const faults = await expressionFaults(source, 60_000);
-  if (faults.length > 0) throw malformed(name, faults);
+  const source = await sourceOf(configurationFile, name);
   print(described(source));
-  print(await outcomeOf(source, await readFile(payloadFile)));
+  const { rows, isRefused } = await outcomeOf(source, payloadFile);
+  print(rows);
+  if (isRefused) process.exitCode = 1;
 } catch (error) {
-  console.error(reasonOf(error));
+  console.error(visible(reasonOf(error)));
   process.exitCode = 1;
 }
 
-function described(source: Source): [string, string][] {
-  const { secrets, reply, ticket } = source;
-  const usable = secrets.filter((secret) => secret !== "" && secret !== zendeskTestSecret);
-  return [
-    ["source", source.name],
-    ["secrets", usable.length === 0 ? "none that verifies anything: every delivery gets 401" : String(usable.length)],
-    ...(secrets.includes(zendeskTestSecret)
-      ? [["refused", "Zendesk's public test secret, which everybody knows"] satisfies [string, string]]
-      : []),
-    ["answer", reply === "ack" ? "202 with an operation id, never the code" : "200 with the code"],
-    ["answer within", `${source.preset.answerWithinMs} ms`],
-    ["note", ticket === undefined ? "none: no ticket is configured" : `on ${ticket.system}`],
-  ];
+async function sourceOf(file: string, source: string): Promise<Source> {
+  const sources = jsonIn(file, (await contentOf(file)).toString("utf8"));
+  if (typeof sources !== "object" || sources === null || !Object.hasOwn(sources, source)) {
+    const names = Object.keys(Object(sources));
+    throw new Error(`${file} has no source "${source}"${names.length === 0 ? "" : `; it has ${names.join(", ")}`}`);
+  }
+  try {
+    const read = await readSource(source, Reflect.get(sources, source));
+    const faults = await expressionFaults(read, 60_000);
+    if (faults.length > 0) throw malformed(source, faults);
+    return read;
+  } catch (error) {
+    throw new Error(`${file}, source "${source}": ${reasonOf(error)}`);
+  }
 }
 
-async function outcomeOf(source: Source, body: Buffer): Promise<[string, string][]> {
+async function outcomeOf(source: Source, file: string): Promise<Verdict> {
   const headers = Object.fromEntries(
     values.header.map((line) => {
       const [header = "", ...rest] = line.split(":");
@@ -56,47 +51,52 @@ async function outcomeOf(source: Source, body: Buffer): Promise<[string, string]
     }),
   );
   const proof = { secret: source.secrets[0] ?? "", id: undefined, time: undefined };
-  const [reading] = await readDelivery(source, { headers, body, proof }, 60_000);
-  if (reading.kind === "ignored") return [["would do", `nothing (${reading.reason}); the answer is 204`]];
-  const { operationId, ticketId, requester } = reading.order;
-  if (reading.kind === "faulty") {
-    return [
-      ["would do", "refuse it"],
-      ["because", reading.error.message],
-    ];
+  const body = await contentOf(file);
+  try {
+    return await describeEvents(source, { headers, body, proof });
+  } catch (error) {
+    throw new Error(`${file}: ${reasonOf(error)}`);
   }
-  const { device } = reading.order;
-  const fields = Object.entries({ ...device, ticketId, requester }).filter(([, value]) => value !== undefined);
-  const text = noteText(
-    {
-      ...device,
-      ...{ requester, operationId, requestId: "the id of the request" },
-      outcome: {
-        ok: true,
-        verifyCode: source.ticket !== undefined && mayHoldCode(source.ticket) ? "the code" : undefined,
-        timeout: device.timeout ?? 180,
-        expiresAtMs: device.timeout === 0 ? null : Date.now() + (device.timeout ?? 180) * 1000,
-      },
-    },
-    Date.now(),
-  );
+}
+
+async function contentOf(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new Error(`${file} cannot be read: ${error instanceof Error && "code" in error ? error.code : "unknown"}`);
+  }
+}
+
+/** The parser's own words quote the file, which may be a secret; the place they name is enough. */
+function jsonIn(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ""));
+  } catch (error) {
+    const place = /line \d+ column \d+/.exec(String(error))?.[0];
+    throw new Error(`${file} is not JSON${place === undefined ? "" : `: see ${place}`}`);
+  }
+}
+
+function described(source: Source): Row[] {
+  const { secrets, reply, ticket } = source;
   return [
-    ["would do", "re-key this device"],
-    ...fields.map(([field, value]): [string, string] => [`  ${field}`, String(value)]),
-    ["operation id", operationId],
-    ...adviceOn(source, ticketId),
-    ...(source.ticket === undefined || ticketId === undefined ? [] : [["its note", text] satisfies [string, string]]),
+    ["source", source.name],
+    ["secrets", secrets.length === 0 ? "none: every delivery gets 401" : String(secrets.length)],
+    ["answer", reply === "ack" ? "202 with an operation id, never the code" : "200 with the code"],
+    ["answer within", `${source.preset.answerWithinMs} ms`],
+    ["note", ticket === undefined ? "none: no ticket is configured" : `on ${ticket.system}`],
   ];
 }
 
-/** What to use in place of a ticket's id that its system does not take. */
-function adviceOn({ ticket }: Source, ticketId: string | undefined): [string, string][] {
-  const advice = ticket === undefined || ticketId === undefined ? undefined : ticketIdAdvice(ticket, ticketId);
-  return advice === undefined ? [] : [["no note", advice]];
+function print(rows: readonly Row[]): void {
+  for (const [label, value] of rows) {
+    console.log(`${label.padEnd(16)}${visible(value).replaceAll("\n", `\n${" ".repeat(16)}`)}`);
+  }
 }
 
-function print(rows: readonly [string, string][]): void {
-  for (const [label, value] of rows) console.log(`${label.padEnd(16)}${value.replaceAll("\n", `\n${" ".repeat(16)}`)}`);
+/** Without what a terminal would act upon: a payload may hold any character. */
+function visible(text: string): string {
+  return text.replace(/(?!\n)\p{C}/gu, (one) => `\\u{${one.codePointAt(0)?.toString(16) ?? ""}}`);
 }
 
 function reasonOf(error: unknown): string {

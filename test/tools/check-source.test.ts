@@ -1,0 +1,148 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+let folder: string;
+const secrets = ["the desk's own secret"];
+const ticket = { system: "zendesk", baseUrl: "https://acme.zendesk.com", user: "u", token: "a-token-of-ours" };
+const fields = {
+  deviceId: "ticket.device",
+  nodeId: "ticket.imei",
+  ticketId: "ticket.id",
+  requester: "$trim(ticket.by)",
+};
+const desk = { preset: "zendesk", secrets, fields, imei: "urn", when: "ticket.status = 'solved'", ticket };
+const sources = {
+  desk,
+  agent: { ...desk, when: undefined, imei: undefined, code: "nodeId" },
+  broken: { ...desk, fields: { ...fields, requester: "$trim((" }, preset: "zendesk" },
+  malformed: { ...desk, limit: 7 },
+};
+const solved = { id: 7, status: "solved", device: "meter-1", imei: "49 015420 323751 8", by: " Ines " };
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "rekey-check-source-"));
+  await writeFile(join(folder, "sources.json"), `\uFEFF${JSON.stringify(sources)}`);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Run {
+  readonly code: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
+async function check(source: string, payload: unknown, ...more: string[]): Promise<Run> {
+  const file = join(folder, "payload.json");
+  await writeFile(file, typeof payload === "string" ? payload : JSON.stringify(payload));
+  return run(join(folder, "sources.json"), source, file, ...more);
+}
+
+function run(...parameters: string[]): Promise<Run> {
+  const program = join(import.meta.dirname, "../../tools/check-source.ts");
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...parameters], (error, output, errors) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : 0, output, errors });
+    });
+  });
+}
+
+describe("check-source", () => {
+  test("shows what is found and where, what is sent in its very form, and the note", async () => {
+    const { code, output, errors } = await check("desk", { ticket: solved });
+    expect([code, errors]).toEqual([0, ""]);
+    for (const line of [
+      "condition       holds: ticket.status = 'solved'",
+      "found           deviceId: meter-1 (at ticket.device)",
+      "                nodeId: 49 015420 323751 8 (at ticket.imei)",
+      "                requester: Ines (at $trim(ticket.by))",
+      "would do        re-key this device",
+      "sent            deviceId: meter-1",
+      "                nodeId: urn:imei:490154203237518",
+      "                verifyCode: derived of the operation",
+      "                timeout: the platform's own (180 s)",
+      "its note        Device meter-1 is re-keyed for urn:imei:490154203237518.",
+    ]) {
+      expect(output.split("\n")).toContain(line);
+    }
+    expect(output).not.toContain("warning");
+    expect(output).not.toMatch(/own secret|a-token-of-ours/);
+  });
+
+  test("warns of a check digit that does not fit", async () => {
+    const { code, output } = await check("desk", { ticket: { ...solved, imei: "490154203237519" } });
+    expect([code, output]).toEqual([0, expect.stringMatching(/^warning {9}The IMEI's last digit does not fit/m)]);
+  });
+
+  test("shows a code that is the nodeId", async () => {
+    const { output } = await check("agent", { ticket: { ...solved, imei: "a1" } });
+    expect(output).toContain("verifyCode: the nodeId itself\n");
+    expect(output).toContain("Verification code: a1\n");
+  });
+
+  test("says which place found nothing, and ends with 1 where the delivery is refused", async () => {
+    const { code, output } = await check("desk", { ticket: { ...solved, imei: null } });
+    expect(code).toBe(1);
+    expect(output).toContain("nodeId: nothing (at ticket.imei)\n");
+    expect(output).toContain("would do        refuse it, and tell the ticket\n");
+    expect(output).toContain("because         The delivery is not valid: nodeId is missing\n");
+  });
+
+  test("ends with 0 where the delivery is none of the source's business", async () => {
+    const { code, output } = await check("desk", { ticket: { ...solved, status: "open" } });
+    expect(code).toBe(0);
+    expect(output).toContain("condition       does not hold: ticket.status = 'solved'\n");
+    expect(output).toContain("would do        nothing (the condition does not hold); the answer is 204\n");
+  });
+
+  test("shows each event of several", async () => {
+    const { code, output } = await check("desk", [{ ticket: solved }, { ticket: { ...solved, imei: "x" } }]);
+    expect(code).toBe(1);
+    expect(output).toMatch(/event {11}1 of 2\n[\s\S]*re-key this device[\s\S]*event {11}2 of 2\n[\s\S]*is not an IMEI/);
+  });
+
+  test("writes no character that a terminal would act upon", async () => {
+    const { output } = await check("agent", {
+      ticket: { ...solved, device: "\u001b[2Jm\u009b1", imei: "\u202ea\u0007" },
+    });
+    expect(output).toContain("\\u{1b}[2Jm\\u{9b}1");
+    expect(output).toContain("\\u{202e}a\\u{7}");
+    expect(output.replaceAll("\n", "")).toMatch(/^\P{C}*$/u);
+  });
+
+  test.each([
+    [
+      "a payload that is no JSON",
+      "desk",
+      "deviceId=1",
+      /payload\.json: The delivery is not valid: the body is not JSON/,
+    ],
+    ["no such source", "nobody", {}, /sources\.json has no source "nobody"; it has desk, agent, broken, malformed/],
+    [
+      "an expression that cannot be compiled",
+      "broken",
+      {},
+      /sources\.json, source "broken": .*fields\.requester The expression/,
+    ],
+    ["a field that there is not", "malformed", {}, /sources\.json, source "malformed": .*limit is unknown/],
+  ])("of %s names the file, and ends with 1", async (_, source, payload, words) => {
+    const { code, output, errors } = await check(source, payload);
+    expect([code, errors]).toEqual([1, expect.stringMatching(words)]);
+    expect(output + errors).not.toMatch(/own secret|a-token-of-ours|re-key/);
+  });
+
+  test("of files that are not there or no JSON names them, and quotes nothing", async () => {
+    expect(await run(join(folder, "none.json"), "desk", "x")).toMatchObject({
+      ...{ code: 1, errors: expect.stringMatching(/none\.json cannot be read: ENOENT\n$/) },
+    });
+    expect(await run(join(folder, "sources.json"), "desk", join(folder, "none.json"))).toMatchObject({
+      ...{ code: 1, errors: expect.stringMatching(/none\.json cannot be read: ENOENT\n$/) },
+    });
+    await writeFile(join(folder, "half.json"), '{"desk":{"secrets":["a secret of ours"],\n}}');
+    const { code, errors } = await run(join(folder, "half.json"), "desk", "x");
+    expect([code, errors]).toEqual([1, expect.stringMatching(/half\.json is not JSON: see line 2 column 1\n$/)]);
+    expect(await run()).toMatchObject({ code: 1, errors: expect.stringMatching(/^Usage: npm run check-source/) });
+  });
+});
