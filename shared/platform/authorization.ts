@@ -1,7 +1,8 @@
 import { RekeyError } from "../errors.ts";
 import type { Deadline } from "../runtime/clock.ts";
-import type { CallContext } from "./calls.ts";
+import { type CallContext, HeaderRefusal } from "./calls.ts";
 import type { CredentialStore, Credentials } from "./credentials.ts";
+import type { Granted } from "./pursuit.ts";
 import type { Session } from "./session.ts";
 import type { Token } from "./session-document.ts";
 
@@ -35,6 +36,7 @@ export function createAuthorization(
   let token: Token | undefined;
   let renewed = false;
   let adoptions = 0;
+  let isDoubted = false;
 
   /** One attempt; what never reached the platform is tried again when the secret has changed meanwhile. */
   async function attempt<Result>(
@@ -54,6 +56,15 @@ export function createAuthorization(
     }
   }
 
+  /** Another token to try after an error; undefined where that would not help. */
+  async function otherToken(refused: Token, error: unknown): Promise<Granted | undefined> {
+    if (renewed || adoptions > maxAdoptions) return undefined;
+    if (isTokenRefusal(error)) return session.replace(refused, deadline);
+    if (isDoubted || !isHeaderRefusal(error)) return undefined;
+    isDoubted = true;
+    return session.doubt(refused, deadline);
+  }
+
   return {
     credentials: () => store.get(deadline),
     async call(request, limitMs = Number.POSITIVE_INFINITY) {
@@ -68,8 +79,8 @@ export function createAuthorization(
         try {
           return await attempt(request, token.accessToken, limitMs);
         } catch (error) {
-          if (!isTokenRefusal(error) || renewed || adoptions > maxAdoptions) throw error;
-          const replacement = await session.replace(token, deadline);
+          const replacement = await otherToken(token, error);
+          if (replacement === undefined) throw error;
           token = replacement.token;
           renewed = replacement.renewed;
           adoptions += 1;
@@ -81,6 +92,10 @@ export function createAuthorization(
 
 function isTokenRefusal(error: unknown): error is RekeyError {
   return error instanceof RekeyError && error.name === "AccessTokenRejectedError";
+}
+
+function isHeaderRefusal(error: unknown): boolean {
+  return error instanceof RekeyError && error.cause instanceof HeaderRefusal;
 }
 
 /** Whether a request surely never arrived: no connection, or no trusted one. */

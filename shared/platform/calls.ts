@@ -56,6 +56,14 @@ export interface PlatformCalls {
   probe(credentials: Credentials, deadline: Deadline): Promise<void>;
 }
 
+/**
+ * What caused the error of a request that was refused before anybody looked at what it asks for, without a code of the
+ * platform's: its header may be to blame, and in that the token.
+ */
+export class HeaderRefusal extends Error {
+  override readonly name = "HeaderRefusal";
+}
+
 type Kind = "read" | "change";
 
 /** What an exchange is to bring. */
@@ -214,8 +222,11 @@ function judge(result: SendResult, kind: Kind, callersAppId: boolean): Judgement
   if (coded.success) return { kind: "error", error: codedError(coded.data.error_code, status, kind, callersAppId) };
   if (status >= 500) return { kind: "error", error: unanswered(kind, `HTTP ${status}`) };
   if (status < 200 || status >= 300) {
-    if (kind === "change") return { kind: "error", error: unanswered(kind, `HTTP ${status} without a code`) };
-    return { kind: "error", error: new RekeyError("PlatformReplyError", "The platform's answer has no error code") };
+    const isOfHeader = status === 431 || (status === 400 && body === undefined);
+    const cause = isOfHeader ? new HeaderRefusal(`HTTP ${status}`) : `HTTP ${status} without a code`;
+    if (kind === "change") return { kind: "error", error: unanswered(kind, cause) };
+    const message = "The platform's answer has no error code";
+    return { kind: "error", error: new RekeyError("PlatformReplyError", message, { cause }) };
   }
   return { kind: "body", body };
 }

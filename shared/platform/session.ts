@@ -19,6 +19,11 @@ export interface Session {
   current(deadline: Deadline): Promise<Token>;
   /** A token other than the given one: another's publication where there is one, else from a renewal. */
   replace(old: Token, deadline: Deadline): Promise<Granted>;
+  /**
+   * A token other than one that may have spoilt a request's header: another's publication, or, where no login of ours
+   * has brought the old one, one from a renewal; else undefined.
+   */
+  doubt(old: Token, deadline: Deadline): Promise<Granted | undefined>;
   /** A token from a login made now, unless another sandbox publishes one meanwhile. */
   renew(deadline: Deadline): Promise<Token>;
   /** The stored token, where there is one, and what is wrong with the session; for a status, so nothing is renewed. */
@@ -34,6 +39,11 @@ export function createSession({ random = Math.random, ...dependencies }: Session
     token: async (deadline) => (await pursue({ kind: "any" }, deadline)).token,
     current: async (deadline) => (await pursue({ kind: "stored" }, deadline)).token,
     replace: (than, deadline) => pursue({ kind: "other", than }, deadline),
+    async doubt(than, deadline) {
+      const { token, ledger } = await memory.read(deadline);
+      if (token?.accessToken === than.accessToken && ledger !== undefined) return undefined;
+      return pursue({ kind: "other", than }, deadline);
+    },
     renew: async (deadline) => (await pursue({ kind: "since", sinceMs: clock.now() }, deadline)).token,
     async look(deadline) {
       const session = await memory.read(deadline);

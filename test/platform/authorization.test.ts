@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { RekeyError } from "../../shared/errors.ts";
-import type { CallContext } from "../../shared/platform/calls.ts";
+import { type CallContext, HeaderRefusal } from "../../shared/platform/calls.ts";
 import { createPlatform } from "../../shared/platform/client.ts";
 import { deadlineIn } from "../../shared/runtime/clock.ts";
 import { createLog } from "../../shared/runtime/log.ts";
@@ -50,6 +50,38 @@ function open(ends: (RekeyError | TypeError | undefined)[], leftMs = 15_000) {
     used: () => contexts.map(({ accessToken, credentials }) => `${accessToken} ${credentials.secret}`),
   };
 }
+
+describe("a request that is refused for its header", () => {
+  const ofHeader = (name: "PlatformReplyError" | "OutcomeUnknownError" = "PlatformReplyError") =>
+    new RekeyError(name, "The platform's answer has no error code", { cause: new HeaderRefusal("HTTP 431") });
+
+  test.each(["PlatformReplyError", "OutcomeUnknownError"] as const)(
+    "as a %s is made again with what was published meanwhile",
+    async (name) => {
+      const { request, authorization, publish, used } = open([ofHeader(name)]);
+      const calls = authorization();
+      await calls.call(async () => "the session is read");
+      publish("token-1");
+      expect(await calls.call(request)).toBe("answer");
+      expect(used()).toEqual(["token-0 first", "token-1 first"]);
+    },
+  );
+
+  test("is made again once, since its token may not be to blame", async () => {
+    const { request, authorization, publish, contexts } = open([ofHeader(), ofHeader()]);
+    const calls = authorization();
+    await calls.call(async () => "the session is read");
+    publish("token-1");
+    await expect(calls.call(request)).rejects.toMatchObject({ name: "PlatformReplyError" });
+    expect(contexts).toHaveLength(2);
+  });
+
+  test("with a token that no login of ours has brought has it renewed, which fails by name where the platform is away", async () => {
+    const { request, authorization, contexts } = open([ofHeader()]);
+    await expect(authorization().call(request)).rejects.toMatchObject({ name: "PlatformUnavailableError" });
+    expect(contexts).toHaveLength(1);
+  });
+});
 
 describe("a call", () => {
   test.each([

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { errorRows } from "../../local/platform-simulator/rules.ts";
 import { RekeyError } from "../../shared/errors.ts";
+import { HeaderRefusal } from "../../shared/platform/calls.ts";
 import { platformError } from "../../shared/platform/error-table.ts";
 import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { type RawPlatform, reply, startRawPlatform } from "./raw-platform.ts";
@@ -146,6 +147,25 @@ test.each<[number, unknown, string, boolean, string, boolean]>([
   expect(atRead).toMatchObject({ name: read, retryable: readAgain });
   const atChange = await errorOf(platform.calls.refreshDeviceKey(context(), { deviceId: "d" }, {}));
   expect(atChange).toMatchObject({ name: change, retryable: changeAgain });
+});
+
+test.each<[number, unknown, boolean]>([
+  [431, "", true],
+  [431, "<html>", true],
+  [400, "<html>", true],
+  [400, { message: "no code" }, false],
+  [404, "<html>", false],
+  [500, "<html>", false],
+])("HTTP %d with %j may be for the request's header: %s", async (status, body, isOfHeader) => {
+  await answering(body, status);
+  const calls = [
+    platform.calls.activationStatus(context(), { deviceId: "d" }),
+    platform.calls.refreshDeviceKey(context(), { deviceId: "d" }, {}),
+  ];
+  for (const call of calls) {
+    const error: unknown = await call.catch((caught: unknown) => caught);
+    expect(error instanceof RekeyError && error.cause instanceof HeaderRefusal).toBe(isOfHeader);
+  }
 });
 
 test.each(Object.keys(errorRows))("the platform's code %s is an error that carries it", async (code) => {

@@ -292,3 +292,23 @@ test("a token that another sandbox published is taken over as such", async () =>
 test("a renewal that is asked for in a session without a token is a login", async () => {
   expect((await world.open().renew(within(5_000))).accessToken).toBe("token-1");
 });
+
+describe("a token that may have spoilt a header", () => {
+  test("is not renewed where a login of ours has brought it", async () => {
+    const session = world.open();
+    const token = await session.token(within(5_000));
+    expect(await session.doubt(token, within(5_000))).toBeUndefined();
+    expect(world.logins.count).toBe(1);
+  });
+
+  test("is renewed where somebody else has put it there", async () => {
+    const session = world.open();
+    await session.token(within(5_000));
+    const issuedAtMs = world.time.clock().now();
+    const text = JSON.stringify({ accessToken: "x".repeat(8_000), issuedAtMs, expiresAtMs: issuedAtMs + 3_600_000 });
+    world.store.store.put(secretId, { text }, randomUUID());
+    const token = await session.current(within(5_000));
+    expect(token.accessToken).toHaveLength(8_000);
+    expect((await session.doubt(token, within(5_000)))?.token.accessToken).toBe("token-2");
+  });
+});
