@@ -63,9 +63,9 @@ export function createLease(secrets: Secrets, secretId: string): Lease {
   /** Whether the store refuses a move whose source does not hold the label, wherever the label is. */
   async function isGuarded(deadline: Deadline): Promise<boolean> {
     const from = slotVersion(2);
-    const onTarget = await move({ label: trial, from, to: slotVersion(1) }, deadline);
-    const elsewhere = await move({ label: trial, from, to: slotVersion(3) }, deadline);
-    return onTarget === "refused" && elsewhere === "refused";
+    const targets = [slotVersion(1), slotVersion(3)];
+    const outcomes = await Promise.all(targets.map((to) => move({ label: trial, from, to }, deadline)));
+    return outcomes.every((outcome) => outcome === "refused");
   }
 
   return {
@@ -79,10 +79,11 @@ export function createLease(secrets: Secrets, secretId: string): Lease {
     },
     async lay(birth, deadline) {
       if (birth !== "") return (await put(birth, "lease", [label], deadline)) ? "laid" : "limited";
-      for (const [slot, version] of [...slots.entries()].slice(1)) {
-        const labels = slot === 1 ? [slotLabel(slot), trial] : [slotLabel(slot)];
-        if (!(await put(version, `slot ${slot}`, labels, deadline))) return "limited";
-      }
+      const others = slots.slice(1).map((version, index) => {
+        const labels = index === 0 ? [slotLabel(1), trial] : [slotLabel(index + 1)];
+        return put(version, `slot ${index + 1}`, labels, deadline);
+      });
+      if ((await Promise.all(others)).includes(false)) return "limited";
       if (!(await isGuarded(deadline))) await move({ label: unguarded, to: slotVersion(4) }, deadline);
       // The last of all, so that whoever sees the label knows that the store was tried. No move that names no source
       // would do: some stores then add the label to a second version.

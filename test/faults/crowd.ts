@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Fault } from "../../local/secrets-endpoint/faults.ts";
+import type { Mood } from "../../local/secrets-endpoint/moods.ts";
 import { isErrorName } from "../../shared/errors.ts";
 import { errorOf, type Rekey, resultOf, startRekey } from "../end-to-end/rekey.ts";
 
@@ -41,7 +42,7 @@ export interface CrowdTrial extends CrowdCase {
 }
 
 /** How many calls to the session secret a renewal consists of. */
-export const stepsOf = { killed: 6, empty: 11 } as const satisfies Record<CrowdCase["session"], number>;
+export const stepsOf = { killed: 6, empty: 16 } as const satisfies Record<CrowdCase["session"], number>;
 
 // One for the renewal, one more when the token that a dead or silent holder got was never published.
 const mostLogins = 2;
@@ -54,8 +55,8 @@ const requestOf = (number: number) => ({
 });
 
 /** Tries one case on a system of its own; every request is served by a sandbox, and so a process, of its own. */
-export async function tryCrowd(one: CrowdCase): Promise<CrowdTrial> {
-  const rekey = await startRekey({}, { codeKey: Buffer.alloc(32, 5).toString("base64") });
+export async function tryCrowd(one: CrowdCase, mood: Mood = "documented"): Promise<CrowdTrial> {
+  const rekey = await startRekey({}, { codeKey: Buffer.alloc(32, 5).toString("base64") }, {}, mood);
   try {
     return await tryOn(rekey, one);
   } finally {

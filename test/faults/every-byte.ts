@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Mood } from "../../local/secrets-endpoint/moods.ts";
 import { isErrorName } from "../../shared/errors.ts";
 import { errorOf, type Rekey, resultOf, startRekey } from "../end-to-end/rekey.ts";
 
@@ -20,8 +21,8 @@ const mostLogins = { login: 2, refreshToken: 2, deviceInfo: 0 } as const;
  * Cuts the answer to a login, to a refreshToken, or to the read that `expectedNodeId` asks for, after every byte of it,
  * on one running system; each request is repeated with nothing in its way.
  */
-export async function cutAtEveryByte(operation: CutTrial["operation"]): Promise<CutTrial> {
-  const rekey = await startRekey({}, { codeKey: Buffer.alloc(32, 5).toString("base64") });
+export async function cutAtEveryByte(operation: CutTrial["operation"], mood: Mood): Promise<CutTrial> {
+  const rekey = await startRekey({}, { codeKey: Buffer.alloc(32, 5).toString("base64") }, {}, mood);
   try {
     resultOf(await rekey.refresh({ deviceId: "device-9" }));
     const { requests } = rekey.simulator.counters;
@@ -72,7 +73,8 @@ async function cutOnce({ simulator, refresh }: Rekey, operation: CutTrial["opera
 async function endToken({ secrets, secretIds, lambda }: Rekey): Promise<void> {
   secrets.store.advance(dayMs);
   const stored = JSON.parse(secrets.store.read(secretIds.sessionSecret).version.content.text ?? "");
-  const text = JSON.stringify({ ...stored, issuedAtMs: 1, expiresAtMs: 1 });
+  const endedAtMs = Date.now() - 1_000;
+  const text = JSON.stringify({ ...stored, issuedAtMs: endedAtMs - 3_600_000, expiresAtMs: endedAtMs });
   secrets.store.put(secretIds.sessionSecret, { text }, randomUUID());
   await lambda.recycle("refreshDeviceKey");
 }

@@ -1,4 +1,6 @@
 import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { moodOf } from "../../local/secrets-endpoint/moods.ts";
 import { startRekey } from "../end-to-end/rekey.ts";
 import { type Case, cases } from "./cases.ts";
 import {
@@ -13,17 +15,24 @@ import {
 import { cutAtEveryByte } from "./every-byte.ts";
 import { type Trial, tryCase, tryOn } from "./trial.ts";
 
-// `npm run faults`: tries everything and writes MATRIX.md beside this file. Ends with 1 when anything is wrong.
+// `npm run faults [-- --mood name]`: tries everything in a store of this mood and writes MATRIX.md beside this file, or
+// MATRIX.<mood>.md. Ends with 1 when anything is wrong.
+const { values } = parseArgs({ options: { mood: { type: "string", default: "documented" } } });
+const mood = moodOf(values.mood);
 const trials: Trial[] = [];
 for (const one of cases) {
-  const trial = await tryCase(one);
+  const trial = await tryCase(one, mood);
   trials.push(trial);
   console.log(
     `${trial.wrong.length === 0 ? "ok  " : "WRONG"} ${one.part}: ${one.what} -> ${trial.answer} ${trial.ms} ms ${trial.wrong}`,
   );
 }
 const bytes = await everyByte();
-const cuts = [await cutAtEveryByte("login"), await cutAtEveryByte("refreshToken"), await cutAtEveryByte("deviceInfo")];
+const cuts = [
+  await cutAtEveryByte("login", mood),
+  await cutAtEveryByte("refreshToken", mood),
+  await cutAtEveryByte("deviceInfo", mood),
+];
 const everything = Object.keys(misfortunes).filter((one): one is Misfortune => one in misfortunes);
 const killings: readonly Misfortune[] = ["killed before", "killed after"];
 const crowds = {
@@ -35,10 +44,10 @@ const rows = trials.map(
     `| ${part} | ${what} | ${answer} | ${logins} | ${wrong.length === 0 ? "yes" : wrong.join(", ")} |`,
 );
 await writeFile(
-  new URL("MATRIX.md", import.meta.url),
+  new URL(mood === "documented" ? "MATRIX.md" : `MATRIX.${mood}.md`, import.meta.url),
   `# What was broken, and what became of it
 
-Written by \`npm run faults\` on the built bundles, each in a process of its own: a request with an idempotency key while
+Written by \`npm run faults\`, with a secrets store that is ${mood}, on the built bundles, each in a process of its own: a request with an idempotency key while
 something is wrong, then the same request with nothing wrong. "Well" means: an answer within the invocation's time that is
 the result or a named error; the device in the wanted state and no other; one code, which the repeat brings; no more logins
 than that needs.
@@ -78,7 +87,7 @@ console.log(`${count} faults, ${wrong.length} wrong`);
 process.exitCode = wrong.length === 0 ? 0 : 1;
 
 async function everyByte() {
-  const rekey = await startRekey({}, { codeKey: Buffer.alloc(32, 3).toString("base64") });
+  const rekey = await startRekey({}, { codeKey: Buffer.alloc(32, 3).toString("base64") }, {}, mood);
   const found: Trial[] = [];
   try {
     for (let cutAt = 0; cutAt <= 140; cutAt += 1) {
@@ -107,7 +116,7 @@ async function everyByte() {
 async function tryAll(list: readonly CrowdCase[]): Promise<CrowdTrial[]> {
   const found: CrowdTrial[] = [];
   for (const one of list) {
-    const trial = await tryCrowd(one);
+    const trial = await tryCrowd(one, mood);
     found.push(trial);
     console.log(
       `${trial.wrong.length === 0 ? "ok  " : "WRONG"} ${one.session} ${one.step} ${one.misfortune}: ${cellOf(trial)}`,

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Mood } from "../../local/secrets-endpoint/moods.ts";
 import { isErrorName } from "../../shared/errors.ts";
 import { errorOf, type Rekey, resultOf, startRekey } from "../end-to-end/rekey.ts";
 import type { Case } from "./cases.ts";
@@ -21,13 +22,13 @@ const codeKey = Buffer.alloc(32, 3).toString("base64");
 const invocationMs = 20_000;
 
 /** Tries one case on a system of its own, in processes of their own: the request, then its repeat with nothing wrong. */
-export async function tryCase(one: Case): Promise<Trial> {
+export async function tryCase(one: Case, mood: Mood = "documented"): Promise<Trial> {
   const folder = await mkdtemp(join(tmpdir(), "rekey-faults-"));
   const stepFile = join(folder, "step");
   await writeFile(stepFile, "0");
   const preload = new URL("stepped-clock.mjs", import.meta.url).href;
   const stepped = { NODE_OPTIONS: `--import=${preload}`, REKEY_CLOCK_STEP_FILE: stepFile };
-  const rekey = await startRekey({}, { codeKey }, one.stepsClock === true ? stepped : {});
+  const rekey = await startRekey({}, { codeKey }, one.stepsClock === true ? stepped : {}, mood);
   try {
     return await tryOn(rekey, one, "device-1", (milliseconds) => writeFile(stepFile, String(milliseconds)));
   } finally {
