@@ -1,126 +1,78 @@
 import * as z from "zod/mini";
-import { RekeyError } from "../shared/errors.ts";
-import type { FleetDevice } from "../shared/fleet/lines.ts";
-import { countByStatus, openRun, type ResultLine, type Run, runName, takenOver, toLines } from "../shared/fleet/run.ts";
-import { defineOperation } from "../shared/http/operation.ts";
-import type { Clock } from "../shared/runtime/clock.ts";
+import { conclude } from "../shared/fleet/concluding.ts";
+import { fleetCounts } from "../shared/fleet/counts.ts";
+import type { CodeOf } from "../shared/fleet/lines.ts";
+import { openRun } from "../shared/fleet/run-store.ts";
+import { defineOperation, type Invocation } from "../shared/http/operation.ts";
+import { type CredentialStore, createCredentialStore } from "../shared/platform/credentials.ts";
+import { codeKeyIdOf, deriveVerificationCode } from "../shared/platform/verification-code.ts";
+import type { Clock, Deadline } from "../shared/runtime/clock.ts";
 import { createObjectStore, createS3Client, type ObjectStore } from "../shared/runtime/objects.ts";
 
 /** A round that has ended. */
 export const concludeRoundInput = z.strictObject({
-  run: runName,
   execution: z.string(),
-  /** How long after its start devices that wait are still taken up again. */
-  limitSeconds: z.int().check(z.minimum(0)),
+  manifestKey: z.string(),
+  /** What planFleet answered as the run's input; only these are heeded. */
+  input: z.object({
+    run: z.string(),
+    /** How long after its first try a device that waits is tried again. */
+    limitSeconds: z.int().check(z.minimum(0)),
+    toleratedFailurePercentage: z.number(),
+    maxFailures: z.int(),
+    includeCode: z.boolean(),
+  }),
   /** The round was broken off: write down what is known, begin no other. */
-  stopped: z.optional(z.boolean()),
+  stopped: z._default(z.boolean(), false),
 });
 
 /** How the run stands, and what comes next. */
 export const concludeRoundOutput = z.object({
+  state: z.enum(["running", "finished", "stopped"]),
   finished: z.boolean(),
   total: z.int(),
-  done: z.int(),
-  failed: z.int(),
-  waiting: z.int(),
+  ...fleetCounts.shape,
   round: z.int(),
   manifestKey: z.string(),
   /** Before the next round. */
   waitSeconds: z.int(),
   /** JSON lines, one a device. */
   resultKey: z.string(),
-  /** Why the round was broken off, by the name of the error and in its words. */
+  /** Why the run ended badly, by the name of the error and in its words. */
   error: z.optional(z.string()),
   cause: z.optional(z.string()),
 });
 
-type Input = z.infer<typeof concludeRoundInput>;
-type Output = z.infer<typeof concludeRoundOutput>;
 interface Dependencies {
   readonly objects: ObjectStore;
+  readonly credentials: CredentialStore;
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
 }
 
-const firstWaitSeconds = 60;
-const longestWaitSeconds = 3_600;
-const readAtOnce = 10;
-const silentEnd = {
-  error: "BatchEndedSilently",
-  cause: "A batch ended without saying why; the log of rekeyBatch does. Start the run again: what is done stays done.",
-};
+async function run(
+  { input, ...round }: z.infer<typeof concludeRoundInput>,
+  { deadline }: Pick<Invocation, "deadline">,
+  { objects, credentials, clock, random }: Dependencies,
+): Promise<z.infer<typeof concludeRoundOutput>> {
+  const { run: name, maxFailures, includeCode, ...limits } = input;
+  const store = openRun(name, objects);
+  const codeOf = includeCode ? await codesOf(name, credentials, deadline) : undefined;
+  const conclusion = { ...round, ...limits, maxFailures: maxFailures === 0 ? undefined : maxFailures };
+  const { state, ...concluded } = await conclude(conclusion, { store, clock, random, codeOf });
+  return { ...concluded, state, finished: state === "finished", resultKey: store.resultKey };
+}
 
-/** Makes a round of the devices that wait, or the result file where none does or the time is over. */
-async function run(input: Input, { objects, clock, random }: Dependencies): Promise<Output> {
-  const opened = openRun(input.run, objects);
-  const plan = await opened.readPlan();
-  if (plan === undefined) throw new RekeyError("InvalidInputError", "There is no run of this name");
-  if ((await opened.readOwner()) !== input.execution) throw new RekeyError("InvalidInputError", takenOver);
-  const { devices, last } = await collect(opened, plan.round);
-  const lines = [...last.values()].sort((one, other) => one.line - other.line);
-  const { done, failed } = countByStatus(lines);
-  const left = [...devices.values()].filter(({ line }) => (last.get(line)?.status ?? "waiting") === "waiting");
-  const leftSeconds = Math.floor((plan.startedAtMs - clock.now()) / 1000) + input.limitSeconds;
-  const stopped = input.stopped === true;
-  const reason = stopped ? ((await opened.readProgress())?.stopped ?? silentEnd) : undefined;
-  const finished = left.length === 0 || (leftSeconds <= 0 && !stopped);
-  const ended = finished || stopped;
-  const counts = finished ? { done, failed: failed + left.length, waiting: 0 } : { done, failed, waiting: left.length };
-  if (ended) {
-    const given = finished ? left.map((device) => givenUp(device, last.get(device.line), clock)) : [];
-    const result = [...lines.filter(({ status }) => !finished || status !== "waiting"), ...given];
-    await objects.put(opened.resultKey, toLines(result.sort((one, other) => one.line - other.line)));
-  }
-  const round = ended ? plan.round : plan.round + 1;
-  if (!ended) await opened.writeRound(round, left, plan.batchDevices);
-  await opened.writeProgress({
-    ...{ run: input.run, total: plan.devices, ...counts, round, finished: ended },
-    ...{ startedAtMs: plan.startedAtMs, updatedAtMs: clock.now(), batches: {} },
-  });
-  await opened.writePlan({ ...plan, round, finished: ended });
-  return {
-    ...{ finished, total: plan.devices, ...counts, round },
-    manifestKey: opened.manifestKey(round),
-    waitSeconds: ended ? 0 : Math.min(leftSeconds, waitBefore(round, random)),
-    resultKey: opened.resultKey,
-    ...reason,
+/** Derives codes again, without a call: those that were derived with the key that the secret holds now. */
+async function codesOf(run: string, credentials: CredentialStore, deadline: Deadline): Promise<CodeOf> {
+  const { codeKey, appId: ownAppId } = await credentials.get(deadline);
+  if (codeKey === undefined) return () => undefined;
+  const keyId = codeKeyIdOf(codeKey, ownAppId);
+  return ({ codeKeyId, deviceId, nodeId, appId = ownAppId }) => {
+    if (codeKeyId !== keyId) return undefined;
+    return deriveVerificationCode(codeKey, { appId, deviceId, nodeId, idempotencyKey: run });
   };
-}
-
-/** Every device and the last that is known of it, by line. */
-async function collect(opened: Run, rounds: number) {
-  const devices = new Map<number, FleetDevice>();
-  const last = new Map<number, ResultLine>();
-  for (let round = 1; round <= rounds; round += 1) {
-    const entries = await opened.readManifest(round);
-    for (let from = 0; from < entries.length; from += readAtOnce) {
-      const batches = await Promise.all(
-        entries.slice(from, from + readAtOnce).map(async ({ inKey, outKey }) => ({
-          devices: await opened.readDevices(inKey),
-          lines: await opened.readLines(outKey),
-        })),
-      );
-      for (const batch of batches) {
-        for (const device of batch.devices) devices.set(device.line, device);
-        for (const line of batch.lines) last.set(line.line, line);
-      }
-    }
-  }
-  return { devices, last };
-}
-
-function givenUp({ line, deviceId, nodeId }: FleetDevice, known: ResultLine | undefined, clock: Clock): ResultLine {
-  if (known !== undefined) return { ...known, status: "failed" };
-  const id = nodeId === undefined ? {} : { nodeId };
-  const advice = "Its turn did not come before the run's limit. Start the run again.";
-  return { line, deviceId, ...id, status: "failed", advice, at: new Date(clock.now()).toISOString() };
-}
-
-/** A minute before the second round, then twice as long each time up to an hour, a quarter more or less. */
-function waitBefore(round: number, random: () => number): number {
-  const seconds = Math.min(longestWaitSeconds, firstWaitSeconds * 2 ** (round - 2));
-  return Math.round(seconds * (0.75 + random() / 2));
 }
 
 /** Step of the workflow rekeyFleet after each round; invoked directly only. */
@@ -128,10 +80,13 @@ export const concludeRound = defineOperation({
   input: concludeRoundInput,
   output: concludeRoundOutput,
   usesBucket: true,
-  dependencies: ({ config, clock }) => ({
+  secrets: ["secretId"],
+  readAhead: false,
+  dependencies: ({ config, clock, secrets }) => ({
     objects: createObjectStore(config.fleetBucket, createS3Client(config.objectsEndpoint)),
+    credentials: createCredentialStore(secrets, config.secretId, clock),
     clock,
     random: Math.random,
   }),
-  run: (input, _, dependencies) => run(input, dependencies),
+  run,
 });

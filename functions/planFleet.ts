@@ -1,11 +1,8 @@
-import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { appId, timeoutSeconds } from "../shared/device.ts";
 import { RekeyError } from "../shared/errors.ts";
-import { readFleetInput } from "../shared/fleet/input.ts";
-import type { FleetFault } from "../shared/fleet/input-lines.ts";
-import type { FleetDevice } from "../shared/fleet/lines.ts";
-import { openRun, type Run, runName, toLines } from "../shared/fleet/run.ts";
+import { compareInput, judgeInput, type LineCounts, planGeneration } from "../shared/fleet/planning.ts";
+import { openRun, runName } from "../shared/fleet/run-store.ts";
 import { parseInput } from "../shared/http/faults.ts";
 import { defineOperation } from "../shared/http/operation.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
@@ -17,6 +14,8 @@ import { createObjectStore, createS3Client, type ObjectStore } from "../shared/r
  * The rest is for what Step Functions repeats.
  */
 const longestLimitSeconds = 30 * 86_400;
+/** Seven days: a run of a million devices lasts as long, and somebody has to drive to each device. */
+const defaultTimeoutSeconds = 7 * 86_400;
 
 /** What an execution of rekeyFleet is started with. */
 export const rekeyFleetInput = z.strictObject({
@@ -25,15 +24,21 @@ export const rekeyFleetInput = z.strictObject({
   /** Key of the CSV or the JSON lines in the bucket. */
   key: z.string().check(z.minLength(1), z.maxLength(1024)),
   callsPerMinute: z._default(z.int().check(z.minimum(1), z.maximum(100_000)), 95),
-  /** Share of all devices of the run that may fail. */
+  /** Share of all devices of the run that may fail; more stop it. */
   toleratedFailurePercentage: z._default(z.number().check(z.minimum(0), z.maximum(100)), 20),
-  /** Whether the result file is to hold the codes. */
+  /** The run stops when so many devices have failed, whatever their share; 0: the share alone counts. */
+  maxFailures: z._default(z.int().check(z.minimum(0)), 0),
+  /** So many devices go first; the run stops unless some of them are done and none failed. 0: none. */
+  canary: z._default(z.int().check(z.minimum(0), z.maximum(1_000)), 0),
+  /** Whether the result is to hold the codes. */
   includeCode: z._default(z.boolean(), false),
+  /** What a code is made of where a line says none; `nodeId`: it is the nodeId, for devices whose agent wants that. */
+  code: z._default(z.enum(["derived", "nodeId"]), "derived"),
   /** For devices whose line says none: seconds until the code ends. */
-  timeout: z.optional(timeoutSeconds),
+  timeout: z._default(timeoutSeconds, defaultTimeoutSeconds),
   /** For devices whose line says none: the application that owns them. */
   appId: z.optional(appId),
-  /** How long after its start devices that wait are still taken up again. */
+  /** How long after its first try a device that waits is tried again. */
   limitSeconds: z._default(z.int().check(z.minimum(0), z.maximum(longestLimitSeconds)), 86_400),
   /** Only looks at the input. */
   dryRun: z._default(z.boolean(), false),
@@ -53,6 +58,8 @@ const planned = z.object({
     key: z.string(),
     callsPerMinute: z.int(),
     toleratedFailurePercentage: z.number(),
+    maxFailures: z.int(),
+    canary: z.int(),
     includeCode: z.boolean(),
     limitSeconds: z.int(),
     dryRun: z.boolean(),
@@ -62,15 +69,21 @@ const planned = z.object({
   plan: z.object({
     ok: z.boolean(),
     devices: z.int(),
-    /** How many faults there are; all of them are in the object `faultsKey`. */
+    /** How many faults there are; all of them are in the object `faultsKey`, warnings among them. */
     faults: z.int(),
     firstFaults: z.array(z.object({ line: z.int(), column: z.optional(z.string()), message: z.string() })),
     faultsKey: z.string(),
-    /** Whether a run of this name was begun before and is taken up where it stopped. */
+    /** Whether a run of this name was begun before and goes on. */
     resumed: z.boolean(),
     round: z.int(),
     /** How many batches the round has; 0 when nothing is left to do. */
     batches: z.int(),
+    /** What the lines are to the run: done before and unchanged, new, changed, tried before, no more in the input. */
+    lines: z.object({ done: z.int(), added: z.int(), changed: z.int(), again: z.int(), removed: z.int() }),
+    /** How long the calls take at the pace. */
+    minutes: z.number(),
+    /** What the run's starter should know. */
+    warnings: z.array(z.string()),
   }),
   /** Where the first round's batches stand; as `concludeRound` answers it for those that follow. */
   state: z.object({ manifestKey: z.string() }),
@@ -84,19 +97,14 @@ const refused = z.object({
 /** Where the first round's batches stand, or why there is none. */
 export const planFleetOutput = z.union([planned, refused]);
 
-type Input = z.infer<typeof rekeyFleetInput>;
-type Planned = z.infer<typeof planned>;
-type Plan = Planned["plan"];
+type Input = z.infer<typeof rekeyFleetInput> & { readonly run: string };
+type Plan = z.infer<typeof planned>["plan"];
 interface Dependencies {
   readonly objects: ObjectStore;
   readonly clock: Clock;
 }
 
-const shownFaults = 20;
-const maxBatchDevices = 200;
-const longestBatchMinutes = 4;
-// A batch of the execution before looks after its owner every five seconds; two at once would exceed the quota.
-const takeOverMs = 6_000;
+const nothing: LineCounts = { done: 0, added: 0, changed: 0, again: 0, removed: 0 };
 
 /**
  * Checks the whole input before the first call, and prepares the rounds; calls the platform never. What is wrong with
@@ -118,97 +126,53 @@ async function run(
   }
 }
 
-async function planOf(input: Input & { readonly run: string }, execution: string, { objects, clock }: Dependencies) {
-  const bytes = await objects.read(input.key);
-  if (bytes === undefined) throw new RekeyError("InvalidInputError", "There is no object with this key in the bucket");
-  const opened = openRun(input.run, objects);
-  const devices: FleetDevice[] = [];
-  const faults: FleetFault[] = [];
-  for await (const entries of readFleetInput(bytes)) {
-    for (const entry of entries) {
-      if (entry.kind === "device") devices.push(entry.device);
-      else if (entry.kind === "fault") faults.push(entry.fault);
-    }
-  }
-  await objects.put(opened.faultsKey, toLines(faults));
-  const checked = {
-    ok: faults.length === 0,
-    devices: devices.length,
-    faults: faults.length,
-    firstFaults: faults.slice(0, shownFaults),
-    faultsKey: opened.faultsKey,
+async function planOf(
+  input: Input,
+  execution: string,
+  { objects, clock }: Dependencies,
+): Promise<{ readonly plan: Plan; readonly manifestKey: string }> {
+  const store = openRun(input.run, objects);
+  const dependencies = { objects, store, clock };
+  const judged = await judgeInput(input, dependencies);
+  const before = await store.readPlan();
+  const ok = judged.faults === 0;
+  const made = ok && !input.dryRun ? await planGeneration(input, judged, execution, dependencies) : undefined;
+  const lines = made?.counts ?? (ok ? await compareInput(input, dependencies) : nothing);
+  const minutes = (lines.added + lines.changed + lines.again) / input.callsPerMinute;
+  const plan: Plan = {
+    ...{ ok, devices: judged.devices, faults: judged.faults, firstFaults: [...judged.first] },
+    ...{ faultsKey: store.faultsKey, resumed: before !== undefined, round: made?.plan.round ?? 0 },
+    ...{
+      batches: made?.batches ?? 0,
+      lines,
+      minutes,
+      warnings: warningsOf(input, before?.input["timeout"], lines, minutes),
+    },
   };
-  if (!checked.ok || input.dryRun)
-    return { plan: { ...checked, resumed: false, round: 0, batches: 0 }, manifestKey: "" };
-  const withDefaults = devices.map((device) => ({
-    ...(input.timeout === undefined ? {} : { timeout: input.timeout }),
-    ...(input.appId === undefined ? {} : { appId: input.appId }),
-    ...device,
-  }));
-  await opened.writeOwner(execution);
-  const { resumed, round } = await begin(opened, input, withDefaults, clock);
-  const { length: batches } = await opened.readManifest(round);
-  return { plan: { ...checked, resumed, round, batches }, manifestKey: opened.manifestKey(round) };
+  if (judged.warnings > 0) plan.warnings.push(`${judged.warnings} values look wrong: see ${store.faultsKey}`);
+  return { plan, manifestKey: made?.plan.manifestKey ?? "" };
+}
+
+function warningsOf(input: Input, timeoutBefore: unknown, lines: LineCounts, minutes: number): string[] {
+  const warnings: string[] = [];
+  if (input.timeout > 0 && minutes * 60 > input.timeout) {
+    warnings.push(
+      `The run lasts longer than its codes: ${Math.ceil(minutes / 60)} hours at ${input.callsPerMinute} calls a minute, and a code ends after ${Math.round(input.timeout / 3_600)} hours. Give a longer timeout, or split the input`,
+    );
+  }
+  if (lines.done > 0 && typeof timeoutBefore === "number" && timeoutBefore !== input.timeout) {
+    warnings.push(`The timeout changed: the codes of ${lines.done} lines that are done end when they did before`);
+  }
+  if (lines.removed > 0) {
+    warnings.push(
+      `${lines.removed} lines that are done are not in this input: they stay as they are, and its result leaves them out`,
+    );
+  }
+  return warnings;
 }
 
 function faulty({ faults, faultsKey, firstFaults }: Plan): string {
   return `The input has ${faults} faults, all of them in ${faultsKey}; the first: ${JSON.stringify(firstFaults)}`;
-}
-
-async function begin(
-  opened: Run,
-  { key, callsPerMinute }: Input,
-  devices: readonly FleetDevice[],
-  clock: Clock,
-): Promise<{ resumed: boolean; round: number }> {
-  const inputHash = createHash("sha256").update(JSON.stringify(devices)).digest("hex");
-  const before = await opened.readPlan();
-  if (before === undefined) {
-    const startedAtMs = clock.now();
-    const batchDevices = Math.min(maxBatchDevices, callsPerMinute * longestBatchMinutes);
-    const plan = { inputKey: key, inputHash, devices: devices.length, batchDevices, round: 1, startedAtMs };
-    await opened.writeRound(1, devices, batchDevices);
-    await opened.writeProgress({
-      ...{ run: runOf(opened), total: devices.length, done: 0, failed: 0, waiting: 0, round: 1 },
-      ...{ startedAtMs, updatedAtMs: startedAtMs, finished: false, batches: {} },
-    });
-    await opened.writePlan({ ...plan, finished: false });
-    return { resumed: false, round: 1 };
-  }
-  if (before.inputHash !== inputHash) {
-    throw new RekeyError("InvalidInputError", "A run of this name was begun with another input; give it another name");
-  }
-  if (!before.finished) {
-    await clock.sleep(takeOverMs);
-    return { resumed: true, round: before.round };
-  }
-  return { resumed: true, round: await again(opened, devices, clock) };
-}
-
-/** A round for what the finished run did not bring to its end; what is done stays done. */
-async function again(opened: Run, devices: readonly FleetDevice[], clock: Clock): Promise<number> {
-  const plan = await opened.readPlan();
-  if (plan === undefined) throw new TypeError("A run that is taken up has a plan");
-  const done = new Set<number>();
-  for (let round = 1; round <= plan.round; round += 1) {
-    for (const { outKey } of await opened.readManifest(round)) {
-      for (const { line, status } of await opened.readLines(outKey)) if (status === "done") done.add(line);
-    }
-  }
-  const left = devices.filter(({ line }) => !done.has(line));
-  const round = plan.round + 1;
-  const startedAtMs = clock.now();
-  await opened.writeRound(round, left, plan.batchDevices);
-  await opened.writeProgress({
-    ...{ run: runOf(opened), total: devices.length, done: done.size, failed: 0, waiting: left.length, round },
-    ...{ startedAtMs, updatedAtMs: startedAtMs, finished: false, batches: {} },
-  });
-  await opened.writePlan({ ...plan, round, startedAtMs, finished: false });
-  return round;
-}
-
-function runOf({ resultKey }: Run): string {
-  return resultKey.split("/")[1] ?? "";
 }
 
 /** First step of the workflow rekeyFleet; invoked directly only. */

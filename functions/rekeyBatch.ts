@@ -1,26 +1,31 @@
 import * as z from "zod/mini";
 import { RekeyError } from "../shared/errors.ts";
-import { type BatchDependencies, workOff } from "../shared/fleet/batch.ts";
-import { createPacer } from "../shared/fleet/pacer.ts";
-import { openRun, runName } from "../shared/fleet/run.ts";
+import { workOff } from "../shared/fleet/batch.ts";
+import type { FleetLine } from "../shared/fleet/lines.ts";
+import { createPacer, type Pacer } from "../shared/fleet/pacer.ts";
+import { batchEntry, openRun } from "../shared/fleet/run-store.ts";
+import type { RekeyOne } from "../shared/fleet/shift.ts";
+import { createTurns } from "../shared/fleet/turns.ts";
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { auditedRekey } from "../shared/platform/audited-rekey.ts";
 import { createPlatform, type Platform } from "../shared/platform/client.ts";
+import { codeKeyIdOf } from "../shared/platform/verification-code.ts";
 import { type Clock, deadlineIn } from "../shared/runtime/clock.ts";
 import type { Metrics } from "../shared/runtime/metrics.ts";
 import { createObjectStore, createS3Client, type ObjectStore } from "../shared/runtime/objects.ts";
 
 /** One batch of a round. */
 export const rekeyBatchInput = z.strictObject({
-  run: runName,
   execution: z.string(),
-  inKey: z.string(),
-  outKey: z.string(),
-  callsPerMinute: z.int().check(z.minimum(1), z.maximum(100_000)),
-  /** Whether the result file is to hold the codes. */
-  includeCode: z.boolean(),
-  /** Share of all devices of the run that may fail. */
-  toleratedFailurePercentage: z.number().check(z.minimum(0), z.maximum(100)),
+  item: batchEntry,
+  /** What planFleet answered as the run's input; only these are heeded. */
+  input: z.object({
+    run: z.string(),
+    callsPerMinute: z.int().check(z.minimum(1), z.maximum(100_000)),
+    toleratedFailurePercentage: z.number().check(z.minimum(0), z.maximum(100)),
+    maxFailures: z.int(),
+    canary: z.int(),
+  }),
 });
 
 /** What the batch came to. */
@@ -28,13 +33,17 @@ export const rekeyBatchOutput = z.object({
   done: z.int(),
   failed: z.int(),
   waiting: z.int(),
-  tooManyFailures: z.boolean(),
+  /** It is over, or to be tried again after a while, or the run stops. */
+  next: z.enum(["over", "again", "stop"]),
+  waitSeconds: z.int(),
 });
 
 interface Dependencies {
   readonly platform: Platform;
   readonly objects: ObjectStore;
   readonly clock: Clock;
+  /** 0 to 1. */
+  readonly random: () => number;
   /** Whoever wants to know of requests that were sent to the platform: the run that is under way. */
   readonly sent: { tell(requests: number): void };
 }
@@ -43,45 +52,48 @@ const deviceMs = 20_000;
 
 /** Re-keys the devices of a batch at the run's pace. */
 async function run(
-  input: z.infer<typeof rekeyBatchInput>,
+  { execution, item, input }: z.infer<typeof rekeyBatchInput>,
   { log }: Pick<Invocation, "log">,
-  { platform, objects, clock, sent }: Dependencies,
+  { platform, objects, clock, random, sent }: Dependencies,
 ): Promise<z.infer<typeof rekeyBatchOutput>> {
-  const pacer = createPacer(input.callsPerMinute, clock);
+  const { run: name, maxFailures, toleratedFailurePercentage, callsPerMinute, canary } = input;
+  const pacer = createPacer(callsPerMinute, clock);
   sent.tell = pacer.sent;
-  const rekey: BatchDependencies["rekey"] = async ({ line: _, timeout, ...device }) => {
-    const endMs = clock.elapsed() + deviceMs;
-    let begun = false;
-    // The first call of a device has its slot already; a repeat or a reading back takes one of its own.
-    const paced =
-      <Arguments extends unknown[], Result>(call: (...args: Arguments) => Promise<Result>) =>
-      async (...args: Arguments): Promise<Result> => {
-        if (begun && !(await pacer.slot(endMs)))
-          throw new RekeyError("PlatformThrottledError", "The run's pace leaves no time for another call");
-        begun = true;
-        return call(...args);
-      };
-    const { calls } = platform;
-    const state = await auditedRekey(
-      { ...device, timeoutSeconds: timeout, idempotencyKey: input.run },
-      {
-        platform: {
-          ...platform,
-          calls: {
-            ...calls,
-            refreshDeviceKey: paced(calls.refreshDeviceKey),
-            deviceInfo: paced(calls.deviceInfo),
-          },
-        },
-        clock,
-        deadline: deadlineIn(deviceMs, clock),
-        log,
-        caller: `fleet run ${input.run}`,
-      },
-    );
-    return state;
+  const rekey: RekeyOne = async (line) => {
+    const deadline = deadlineIn(deviceMs, clock);
+    const caller = `fleet run ${name}`;
+    const paced = { ...platform, calls: pacedCalls(platform, pacer, clock) };
+    const request = { ...requestOf(line), idempotencyKey: name };
+    const { expiresAtMs, replayed } = await auditedRekey(request, { platform: paced, clock, deadline, log, caller });
+    if (line.verifyCode !== undefined) return { expiresAtMs, replayed };
+    const { codeKey, appId } = await platform.authorize(deadline).credentials();
+    return { expiresAtMs, replayed, codeKeyId: codeKey && codeKeyIdOf(codeKey, appId) };
   };
-  return workOff(input, { run: openRun(input.run, objects), pacer, clock, rekey });
+  const batch = {
+    ...{ ...item, execution, callsPerMinute, toleratedFailurePercentage, hasCanary: canary > 0 },
+    maxFailures: maxFailures === 0 ? undefined : maxFailures,
+  };
+  const turns = createTurns(objects, name, `${name}/${execution}`, clock);
+  return workOff(batch, { store: openRun(name, objects), pacer, turns, clock, random, rekey });
+}
+
+function requestOf({ deviceId, nodeId, expectedNodeId, verifyCode, timeout, appId }: FleetLine) {
+  return { deviceId, nodeId, expectedNodeId, verifyCode, timeoutSeconds: timeout, appId };
+}
+
+/** The first call of a device has its slot already; a repeat or a reading back takes one of its own. */
+function pacedCalls({ calls }: Platform, pacer: Pacer, clock: Clock): Platform["calls"] {
+  const endMs = clock.elapsed() + deviceMs;
+  let begun = false;
+  const paced =
+    <Arguments extends unknown[], Result>(call: (...args: Arguments) => Promise<Result>) =>
+    async (...args: Arguments): Promise<Result> => {
+      if (begun && !(await pacer.slot(endMs)))
+        throw new RekeyError("PlatformThrottledError", "The run's pace leaves no time for another call");
+      begun = true;
+      return call(...args);
+    };
+  return { ...calls, refreshDeviceKey: paced(calls.refreshDeviceKey), deviceInfo: paced(calls.deviceInfo) };
 }
 
 /** The step of the workflow rekeyFleet that works; invoked directly only. */
@@ -105,6 +117,7 @@ export const rekeyBatch = defineOperation({
       platform: createPlatform({ ...sandbox, ...config, metrics: counted }),
       objects: createObjectStore(config.fleetBucket, createS3Client(config.objectsEndpoint)),
       clock,
+      random: Math.random,
       sent,
     };
   },

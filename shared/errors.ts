@@ -54,6 +54,12 @@ const family = {
     passing: "call",
     advice: "Wait for a minute and try again.",
   },
+  RunTakenOverError: {
+    title: "Another execution works on this fleet run",
+    status: 409,
+    retryable: false,
+    advice: "Follow the execution that was started last: it goes on where this one was.",
+  },
   ConfigurationError: {
     title: "The service is not configured rightly",
     status: 500,

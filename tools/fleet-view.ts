@@ -1,4 +1,4 @@
-import type { RunProgress } from "../shared/fleet/run.ts";
+import type { RunProgress } from "../shared/fleet/run-store.ts";
 
 /** Tells how a fleet run stands, in one line. */
 export interface FleetView {

@@ -9,7 +9,8 @@ import { DescribeExecutionCommand, ListExecutionsCommand, SFNClient, StartExecut
 import { localFleetBucket } from "../local/step-functions/part.ts";
 import { readFleetInput } from "../shared/fleet/input.ts";
 import type { FleetFault } from "../shared/fleet/input-lines.ts";
-import { type ResultLine, runProgress } from "../shared/fleet/run.ts";
+import type { ResultLine } from "../shared/fleet/lines.ts";
+import { runProgress } from "../shared/fleet/run-store.ts";
 import { createFleetView } from "./fleet-view.ts";
 
 // `npm run fleet -- devices.csv`: re-keys a fleet and shows how far it is. Works against `npm start`; with --bucket and

@@ -1,202 +1,229 @@
 import { RekeyError } from "../errors.ts";
-import { type Clock, isoTime } from "../runtime/clock.ts";
-import type { FleetDevice } from "./lines.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { countLines, type FleetCounts, sumOf } from "./counts.ts";
+import type { FleetLine } from "./lines.ts";
 import type { Pacer } from "./pacer.ts";
-import { countByStatus, type ResultLine, type Run, type RunProgress, takenOver } from "./run.ts";
+import { type BatchEntry, type RunControl, type RunProgress, type RunStore, takenOver } from "./run-store.ts";
+import { type End, type RekeyOne, reasonOf, Shift } from "./shift.ts";
+import type { Turns } from "./turns.ts";
+import { canaryFailed, type Reason, type Tolerance, tooManyFailed } from "./verdict.ts";
 
 /** Which batch, and how. */
-export interface Batch {
+export interface Batch extends BatchEntry, Tolerance {
   readonly execution: string;
-  readonly inKey: string;
-  readonly outKey: string;
-  readonly includeCode: boolean;
-  readonly toleratedFailurePercentage: number;
+  readonly callsPerMinute: number;
+  /** Some devices go first; batches need not come in their order. */
+  readonly hasCanary: boolean;
 }
 
 /** What working off a batch needs from outside. */
 export interface BatchDependencies {
-  readonly run: Run;
+  readonly store: RunStore;
   readonly pacer: Pacer;
+  readonly turns: Turns;
   readonly clock: Clock;
-  /** Re-keys one device; its first call may be made at once. @throws the errors of the family */
-  rekey(device: FleetDevice): Promise<{
-    readonly verifyCode: string;
-    readonly expiresAtMs: number | null;
-    readonly replayed: boolean;
-  }>;
+  /** 0 to 1. */
+  readonly random: () => number;
+  readonly rekey: RekeyOne;
 }
 
-/** What a batch came to. */
+/** What a batch came to: it is over; it is to be tried again after a while; the run stops, and progress says why. */
 export interface BatchOutcome {
   readonly done: number;
   readonly failed: number;
   readonly waiting: number;
-  /** More of the run's devices failed than are tolerated. */
-  readonly tooManyFailures: boolean;
+  readonly next: "over" | "again" | "stop";
+  readonly waitSeconds: number;
 }
 
 // A function ends after 10 minutes at the latest; what is left by then waits for the next round.
 const longestBatchMs = 8 * 60_000;
-const flushMs = 5_000;
-const maxAttempts = 3;
-const maxInFlight = 60;
-/** So many in a row, and it is not the devices. */
-const maxStreak = 5;
+const keepMs = 5_000;
+const turnSeconds = 15;
+const firstPauseSeconds = 15;
+// An outage of a day takes 150 tries, of some 8 events each of the 25,000 that a batch's history holds.
+const longestPauseSeconds = 600;
+const mostDoubtfulTries = 12;
+/** Calls that may begin between two looks at what the operator wants. */
+const callsPerLook = 8;
 
 /**
  * Brings every device of a batch to its line, at the pacer's pace; what an earlier invocation brought to an end stays
- * as it is.
+ * as it is. An outage ends no run: the batch says when it is to be tried again.
  *
- * @throws ConfigurationError; and the error of an outage when it does not end, after keeping what is known
+ * @throws RunTakenOverError; StoreUnavailableError the bucket fails, and holds what was known some seconds before
  */
 export async function workOff(batch: Batch, dependencies: BatchDependencies): Promise<BatchOutcome> {
-  const { run, clock } = dependencies;
-  const [devices, known, progress] = await Promise.all([
-    run.readDevices(batch.inKey),
-    run.readLines(batch.outKey),
-    run.readProgress(),
+  const { store, turns } = dependencies;
+  const [given, known, progress, owner, control] = await Promise.all([
+    store.readLines(batch.inKey),
+    store.readLines(batch.outKey),
+    store.readProgress(),
+    store.readOwner(),
+    store.readControl(),
   ]);
   if (progress === undefined) throw new RekeyError("ConfigurationError", "The fleet run has no progress to add to");
-  const lines = new Map(known.map((line) => [line.line, line]));
-  // In a later round every device of a batch counts as waiting until there is news of it.
-  const counts = () => {
-    const { done, failed, waiting } = countByStatus([...lines.values()]);
-    return { done, failed, waiting: progress.round > 1 ? waiting + devices.length - lines.size : waiting };
-  };
-  const atFirst = { done: 0, failed: 0, waiting: progress.round > 1 ? devices.length : 0 };
-  // Progress of an older release has no such account, and one of a later round has none of this batch's: then the lines
-  // that are known have been counted.
-  const account = batch.outKey.includes(`/rounds/${progress.round}/`) ? progress.batches : undefined;
-  const counted = account === undefined ? counts() : (account[batch.outKey] ?? atFirst);
-  const current = (): RunProgress => {
-    const own = counts();
-    return {
-      ...progress,
-      done: progress.done - counted.done + own.done,
-      failed: progress.failed - counted.failed + own.failed,
-      waiting: progress.waiting - counted.waiting + own.waiting,
-      ...(account === undefined ? {} : { batches: { ...account, [batch.outKey]: own } }),
-      updatedAtMs: clock.now(),
-    };
-  };
-  const keep = async (reason?: RunProgress["stopped"]) => {
-    const owner = await run.readOwner();
-    if (owner !== batch.execution) throw new RekeyError("InvalidInputError", takenOver);
-    await run.writeLines(batch.outKey, [...lines.values()]);
-    await run.writeProgress({ ...current(), stopped: reason });
-  };
-  const todo = devices.filter(({ line }) => (lines.get(line)?.status ?? "waiting") === "waiting");
-  const stopped = await new Shift(batch, dependencies, lines, keep).work(todo);
-  const { failed, total } = current();
-  const tooManyFailures = failed * 100 > batch.toleratedFailurePercentage * total;
-  await keep(stopped === undefined ? (tooManyFailures ? tooMany : undefined) : reasonOf(stopped));
-  if (stopped !== undefined) throw stopped;
-  return { ...countByStatus([...lines.values()]), tooManyFailures };
+  if (owner !== batch.execution) throw takenOver();
+  const work = new BatchWork(batch, { given, known, progress, control }, dependencies);
+  const unwanted = reasonOfControl(control);
+  if (unwanted !== undefined) return work.conclude({ kind: "stop", reason: unwanted });
+  if (batch.hasCanary && batch.batch > 0 && progress.round === 1 && progress.batches[0] === null) {
+    return work.conclude({ kind: "over" });
+  }
+  if (!(await turns.take())) return work.conclude({ kind: "turn" });
+  try {
+    return await work.conclude(await work.shift());
+  } finally {
+    // Should this fail, the turn runs out by itself.
+    await turns.release().catch(() => undefined);
+  }
 }
 
-const tooMany = {
-  error: "TooManyDevicesFailed",
-  cause:
-    "More devices failed than are tolerated. Look into the result, correct the input or the tolerated share, and start the run again.",
-};
-
-function reasonOf(error: unknown): { error: string; cause: string } {
-  if (error instanceof RekeyError) return { error: error.name, cause: `${error.message}. ${error.advice}` };
-  return { error: "UnexpectedError", cause: "The log of rekeyBatch names the cause." };
+interface Found {
+  readonly given: readonly FleetLine[];
+  readonly known: readonly FleetLine[];
+  readonly progress: RunProgress;
+  readonly control: RunControl;
 }
 
-/** One invocation's work on a batch. */
-class Shift {
+/** One invocation's work on a batch, and its part of the run's progress. */
+class BatchWork {
   readonly #batch: Batch;
+  readonly #given: readonly FleetLine[];
+  readonly #progress: RunProgress;
   readonly #dependencies: BatchDependencies;
-  readonly #lines: Map<number, ResultLine>;
-  readonly #keep: () => Promise<void>;
-  readonly #attempts = new Map<number, number>();
-  readonly #inFlight = new Set<Promise<void>>();
-  #queue: FleetDevice[] = [];
-  #streak = 0;
-  #stopped: unknown;
+  /** What became known in this round, by line. */
+  readonly #lines: Map<number, FleetLine>;
+  #callsPerMinute: number;
+  #keptAtMs: number;
+  #shift: Shift | undefined;
 
-  constructor(
-    batch: Batch,
-    dependencies: BatchDependencies,
-    lines: Map<number, ResultLine>,
-    keep: () => Promise<void>,
-  ) {
+  constructor(batch: Batch, { given, known, progress, control }: Found, dependencies: BatchDependencies) {
     this.#batch = batch;
+    this.#given = given;
+    this.#progress = progress;
     this.#dependencies = dependencies;
-    this.#lines = lines;
-    this.#keep = keep;
+    this.#lines = new Map(known.map((line) => [line.line, line]));
+    this.#callsPerMinute = control.callsPerMinute ?? batch.callsPerMinute;
+    this.#keptAtMs = dependencies.clock.elapsed();
+    dependencies.pacer.setPace(this.#callsPerMinute);
   }
 
-  /** @returns what ended the work before its time, if anything did */
-  async work(devices: readonly FleetDevice[]): Promise<unknown> {
-    const { clock, pacer } = this.#dependencies;
-    this.#queue = [...devices];
-    const endMs = clock.elapsed() + longestBatchMs;
-    let keptAtMs = clock.elapsed();
-    while (this.#stopped === undefined) {
-      const device = this.#queue.shift();
-      if (device === undefined) {
-        if (this.#inFlight.size === 0) break;
-        await Promise.race(this.#inFlight);
-        continue;
-      }
-      while (this.#inFlight.size >= maxInFlight) await Promise.race(this.#inFlight);
-      if (!(await pacer.slot(endMs)) || this.#stopped !== undefined) break;
-      const work = this.#one(device).finally(() => this.#inFlight.delete(work));
-      this.#inFlight.add(work);
-      if (clock.elapsed() - keptAtMs > flushMs) {
-        keptAtMs = clock.elapsed();
-        const keeping = this.#keep()
-          .catch((error: unknown) => {
-            this.#stopped = error;
-          })
-          .finally(() => this.#inFlight.delete(keeping));
-        this.#inFlight.add(keeping);
-      }
-    }
-    await Promise.all(this.#inFlight);
-    return this.#stopped;
+  async shift(): Promise<End> {
+    const { clock, pacer, rekey } = this.#dependencies;
+    const todo = this.#current().filter(({ status }) => status === undefined || status === "waiting");
+    this.#shift = new Shift({
+      ...{ clock, pacer, rekey, longestMs: longestBatchMs, isProbe: this.#progress.stopped?.tries !== undefined },
+      enter: (line) => this.#enter(line),
+      look: () => this.#look(),
+      lookMs: () => Math.min(keepMs, (callsPerLook * 60_000) / this.#callsPerMinute),
+    });
+    // Those that failed may have it for themselves; whether the platform is there, others show sooner.
+    const untried = todo.filter(({ status }) => status === undefined);
+    return this.#shift.work([...untried, ...todo.filter(({ status }) => status !== undefined)]);
   }
 
-  async #one(device: FleetDevice): Promise<void> {
-    const { rekey, pacer, clock } = this.#dependencies;
-    try {
-      const { verifyCode, expiresAtMs, replayed } = await rekey(device);
-      pacer.served();
-      this.#streak = 0;
-      this.#enter(device, {
-        status: "done",
-        ...(this.#batch.includeCode ? { verifyCode } : {}),
-        expiresAt: expiresAtMs === null ? null : isoTime(expiresAtMs),
-        replayed,
-        at: isoTime(clock.now()),
-      });
-    } catch (error) {
-      if (error instanceof RekeyError && error.name !== "ConfigurationError") this.#refused(device, error);
-      else this.#stopped ??= error;
+  /** Writes down how the work ended. */
+  async conclude(end: End): Promise<BatchOutcome> {
+    const { random } = this.#dependencies;
+    switch (end.kind) {
+      case "over": {
+        const own = countLines(this.#current());
+        const reason = this.#batch.canary ? canaryFailed(own) : undefined;
+        if (this.#shift !== undefined) await this.#keep(reason);
+        return this.#outcome(reason === undefined ? "over" : "stop");
+      }
+      case "stop":
+        await this.#keep(end.reason);
+        return this.#outcome("stop");
+      case "turn":
+        return this.#outcome("again", turnSeconds);
+      case "outage": {
+        const tries = this.#shift?.served === true ? 0 : (this.#progress.stopped?.tries ?? 0);
+        // It looked like an outage and does not end: then these devices have something in common, and wait for theirs.
+        if (end.error.passing !== "outage" && tries >= mostDoubtfulTries) return this.conclude({ kind: "over" });
+        const seconds = Math.min(longestPauseSeconds, firstPauseSeconds * 2 ** tries) * (0.75 + random() / 2);
+        return this.#pause(reasonOf(end.error), Math.ceil(seconds), tries + 1);
+      }
+      case "fault": {
+        const { error } = end;
+        const isTakenOver = error instanceof RekeyError && error.name === "RunTakenOverError";
+        // Kept where it can be: the function's failure is told either way.
+        if (!isTakenOver) await this.#keep(reasonOf(error)).catch(() => undefined);
+        throw error;
+      }
     }
   }
 
-  #refused(device: FleetDevice, error: RekeyError): void {
-    const { pacer, clock } = this.#dependencies;
-    if (error.name === "PlatformThrottledError") pacer.refused();
-    this.#streak = error.passing === "outage" ? this.#streak + 1 : 0;
-    if (this.#streak >= maxStreak) this.#stopped ??= error;
-    const attempts = (this.#attempts.get(device.line) ?? 0) + 1;
-    this.#attempts.set(device.line, attempts);
-    if (error.retryable && error.passing !== "device" && attempts < maxAttempts) this.#queue.push(device);
-    this.#enter(device, {
-      status: error.retryable ? "waiting" : "failed",
-      error: error.name,
-      detail: error.message,
-      advice: error.advice,
-      at: isoTime(clock.now()),
+  async #pause(reason: Reason, waitSeconds: number, tries: number): Promise<BatchOutcome> {
+    const nextTryAtMs = this.#dependencies.clock.now() + waitSeconds * 1_000;
+    await this.#keep({ ...reason, tries, nextTryAtMs });
+    return this.#outcome("again", waitSeconds);
+  }
+
+  #outcome(next: BatchOutcome["next"], waitSeconds = 0): BatchOutcome {
+    const { done, failed, waiting } = countLines(this.#current());
+    return { done, failed, waiting, next, waitSeconds };
+  }
+
+  /** The batch's devices as they stand now. */
+  #current(): FleetLine[] {
+    return this.#given.map((line) => this.#lines.get(line.line) ?? line);
+  }
+
+  /** What this batch adds to what the round began with. */
+  #counts(): FleetCounts {
+    const own = countLines(this.#current());
+    return { ...own, waiting: own.waiting - countLines(this.#given).waiting };
+  }
+
+  #progressNow(): RunProgress {
+    const { before, batches } = this.#progress;
+    const own = batches.with(this.#batch.batch, this.#counts());
+    return { ...this.#progress, ...sumOf([before, ...own]), batches: own };
+  }
+
+  #enter(line: FleetLine): End | undefined {
+    this.#lines.set(line.line, line);
+    if (line.status !== "failed") return undefined;
+    const { failed, total } = this.#progressNow();
+    const reason = tooManyFailed(failed, total, this.#batch);
+    return reason && { kind: "stop", reason };
+  }
+
+  async #look(): Promise<End | undefined> {
+    const { store, pacer, turns, clock } = this.#dependencies;
+    const [owner, control] = await Promise.all([store.readOwner(), store.readControl()]);
+    if (owner !== this.#batch.execution) throw takenOver();
+    const unwanted = reasonOfControl(control);
+    if (unwanted !== undefined) return { kind: "stop", reason: unwanted };
+    this.#callsPerMinute = control.callsPerMinute ?? this.#callsPerMinute;
+    pacer.setPace(this.#callsPerMinute);
+    if (clock.elapsed() - this.#keptAtMs < keepMs) return undefined;
+    // After an outage it is told until a device was served again.
+    await this.#keep(this.#shift?.served === true ? undefined : this.#progress.stopped);
+    return (await turns.take()) ? undefined : { kind: "turn" };
+  }
+
+  async #keep(stopped: RunProgress["stopped"]): Promise<void> {
+    const { store, clock } = this.#dependencies;
+    this.#keptAtMs = clock.elapsed();
+    if ((await store.readOwner()) !== this.#batch.execution) throw takenOver();
+    await store.writeLines(this.#batch.outKey, [...this.#lines.values()]);
+    const { stopped: _, ...now } = this.#progressNow();
+    await store.writeProgress({
+      ...{ ...now, updatedAtMs: clock.now(), callsPerMinute: this.#callsPerMinute },
+      ...(stopped === undefined ? {} : { stopped }),
     });
   }
+}
 
-  #enter({ line, deviceId, nodeId }: FleetDevice, rest: Omit<ResultLine, "line" | "deviceId" | "nodeId">): void {
-    this.#lines.set(line, { line, deviceId, ...(nodeId === undefined ? {} : { nodeId }), ...rest });
-  }
+function reasonOfControl({ want }: RunControl): Reason | undefined {
+  if (want === "run") return undefined;
+  return want === "pause"
+    ? { error: "RunPaused", cause: "Somebody paused the run; resume goes on where it is." }
+    : {
+        error: "RunStopped",
+        cause: "Somebody stopped the run. Started again, it does the rest: what is done stays done.",
+      };
 }

@@ -13,6 +13,10 @@ export interface Pacer {
   /** The platform refused for want of quota: nothing begins for a while, longer each time until {@link served}. */
   refused(): void;
   served(): void;
+  /** Another pace from the next slot on. */
+  setPace(callsPerMinute: number): void;
+  /** No further slot is given, to those who wait for one neither. */
+  close(): void;
 }
 
 // What a late timer may make up for; the configured rate leaves more room than that below the platform's own.
@@ -27,17 +31,18 @@ const longestPauseSlots = 100;
  * other.
  */
 export function createPacer(callsPerMinute: number, clock: Clock): Pacer {
-  const slotMs = 60_000 / callsPerMinute;
-  const arrears = Math.min(maxArrears, Math.floor(callsPerMinute * 0.03)) * slotMs;
+  let slotMs = 60_000 / callsPerMinute;
+  let arrears = arrearsOf(callsPerMinute);
   let nextAtMs = clock.elapsed() + slotMs;
   let unsent = 0;
   let pauseSlots = firstPauseSlots;
+  let isClosed = false;
   let queue: Promise<unknown> = Promise.resolve();
 
   async function take(untilMs: number): Promise<boolean> {
     // Looked at again after sleeping: a refusal may have moved it.
     for (let nowMs = clock.elapsed(); ; nowMs = clock.elapsed()) {
-      if (Math.max(nextAtMs, nowMs) > untilMs) return false;
+      if (isClosed || Math.max(nextAtMs, nowMs) > untilMs) return false;
       if (nextAtMs <= nowMs) break;
       await clock.sleep(nextAtMs - nowMs);
     }
@@ -64,5 +69,18 @@ export function createPacer(callsPerMinute: number, clock: Clock): Pacer {
     served() {
       pauseSlots = firstPauseSlots;
     },
+    setPace(changed) {
+      if (60_000 / changed === slotMs) return;
+      nextAtMs += 60_000 / changed - slotMs;
+      slotMs = 60_000 / changed;
+      arrears = arrearsOf(changed);
+    },
+    close() {
+      isClosed = true;
+    },
   };
+}
+
+function arrearsOf(callsPerMinute: number): number {
+  return (Math.min(maxArrears, Math.floor(callsPerMinute * 0.03)) * 60_000) / callsPerMinute;
 }

@@ -28,3 +28,12 @@ export function deriveVerificationCode(
   for (const byte of digest.subarray(0, 16)) code += alphabet.charAt(byte & 31);
   return code;
 }
+
+/**
+ * Names a key without telling it: what was derived under another name cannot be derived again.
+ *
+ * @returns 8 hexadecimal digits, for the key and the application it is used for
+ */
+export function codeKeyIdOf(codeKey: KeyObject, appId: string): string {
+  return createHmac("sha256", codeKey).update(`name of the key of ${appId}`).digest("hex").slice(0, 8);
+}

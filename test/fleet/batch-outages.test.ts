@@ -1,99 +1,51 @@
 import { describe, expect, test } from "vitest";
-import { type ErrorName, RekeyError, traitsOf } from "../../shared/errors.ts";
-import { workOff } from "../../shared/fleet/batch.ts";
-import { createPacer } from "../../shared/fleet/pacer.ts";
-import { openRun } from "../../shared/fleet/run.ts";
-import { SimulatedTime } from "../simulation/time.ts";
-
-const [inKey, outKey] = ["runs/june/rounds/1/1.in.jsonl", "runs/june/rounds/1/1.out.jsonl"];
-const execution = "execution-1";
-
-interface Options {
-  readonly devices?: number;
-  /** All devices of the run. Default: those of the batch. */
-  readonly total?: number;
-  /** Of the run, before this batch. */
-  readonly failed?: number;
-  readonly callMs?: number;
-  /** What a call fails with: by line, and which of the line's calls it is, from 1. */
-  readonly fail: (line: number, attempt: number) => unknown;
-}
-
-/** A run with one batch at a call a second, on a platform that fails. */
-async function begin({ devices = 3, total = devices, failed = 0, callMs = 0, fail }: Options) {
-  const time = new SimulatedTime();
-  const clock = time.clock();
-  const texts = new Map<string, string>();
-  const put = async (key: string, text: string) => void texts.set(key, text);
-  const run = openRun("june", { get: async (key) => texts.get(key), put });
-  const fleet = Array.from({ length: devices }, (_, at) => ({ line: at + 1, deviceId: `d-${at + 1}` }));
-  await run.writeRound(1, fleet, 1_000);
-  await run.writeOwner(execution);
-  await run.writeProgress({
-    ...{ run: "june", total, done: 0, failed, waiting: 0, round: 1, finished: false },
-    ...{ startedAtMs: clock.now(), updatedAtMs: clock.now() },
-  });
-  const calls: { readonly line: number; readonly atMs: number }[] = [];
-  const rekey = async ({ line }: { readonly line: number }) => {
-    calls.push({ line, atMs: time.elapsedMs });
-    const attempt = calls.filter((call) => call.line === line).length;
-    await time.sleep(callMs);
-    const error = fail(line, attempt);
-    if (error !== undefined) throw error;
-    return { verifyCode: "code", expiresAtMs: null, replayed: false };
-  };
-  const work = (toleratedFailurePercentage = 100) =>
-    workOff(
-      { execution, inKey, outKey, includeCode: false, toleratedFailurePercentage },
-      { run, pacer: createPacer(60, clock), clock, rekey },
-    );
-  const statuses = async () => (await run.readLines(outKey)).map(({ line, status }) => `${line} ${status}`);
-  const called = () => calls.map(({ line }) => line);
-  return { work, run, called, statuses, begunAtMs: () => calls.map(({ atMs }) => atMs) };
-}
-
-const failure = (name: ErrorName, message = "It failed") => new RekeyError(name, message);
+import { type ErrorName, traitsOf } from "../../shared/errors.ts";
+import { noCounts } from "../../shared/fleet/counts.ts";
+import { begin, failure, isoAfter, startedAtMs } from "./one-batch.ts";
 
 describe("a device that is refused", () => {
-  test.each<[name: ErrorName, called: readonly number[], status: string]>([
-    ["DeviceNotFoundError", [1, 2, 3], "failed"],
-    ["NodeIdTakenError", [1, 2, 3], "failed"],
-    ["InvalidInputError", [1, 2, 3], "failed"],
-    ["DeviceOnlineError", [1, 2, 3], "waiting"],
-    ["PlatformReplyError", [1, 2, 3, 1, 1], "waiting"],
-    ["OutcomeUnknownError", [1, 2, 3, 1, 1], "waiting"],
-    ["PlatformUnavailableError", [1, 2, 3, 1, 1], "waiting"],
-  ])("with %s has the calls %j and is %s in the end, with what its owner can do", async (name, expected, status) => {
-    const { work, run, called } = await begin({ fail: (line) => (line === 1 ? failure(name) : undefined) });
-    const counts = { done: 2, failed: 0, waiting: 0, [status]: 1 };
-    expect(await work()).toEqual({ ...counts, tooManyFailures: false });
+  test.each<[name: ErrorName, called: readonly number[], status: string, counts: boolean]>([
+    ["DeviceNotFoundError", [1, 2, 3], "failed", true],
+    ["NodeIdTakenError", [1, 2, 3], "failed", true],
+    ["InvalidInputError", [1, 2, 3], "failed", true],
+    ["DeviceOnlineError", [1, 2, 3], "waiting", true],
+    ["PlatformReplyError", [1, 2, 3, 1, 1], "waiting", true],
+    ["OutcomeUnknownError", [1, 2, 3, 1, 1], "waiting", true],
+    ["PlatformUnavailableError", [1, 2, 3, 1, 1], "waiting", false],
+  ])("with %s has the calls %j and is %s in the end, with what helps", async (name, expected, status, counts) => {
+    const { work, lines, called, lastKept } = await begin({ fail: (line) => (line === 1 ? failure(name) : undefined) });
+    expect(await work()).toMatchObject({ done: 2, failed: 0, waiting: 0, [status]: 1, next: "over" });
     expect(called()).toEqual(expected);
-    const [line] = await run.readLines(outKey);
+    const line = (await lines()).find((one) => one.line === 1);
     const { advice } = traitsOf(name);
-    const at = new Date(Date.UTC(2026, 0, 1) + expected.lastIndexOf(1) * 1_000 + 1_000).toISOString();
-    expect(line).toEqual({ line: 1, deviceId: "d-1", status, error: name, detail: "It failed", advice, at });
-    expect(await run.readProgress()).toMatchObject(counts);
+    const at = isoAfter(expected.lastIndexOf(1) * 1_000 + 1_000);
+    // The limit counts from when the device was first asked for, not from when nobody answered.
+    const tried = counts ? { triedAtMs: startedAtMs + 1_000 } : {};
+    expect({ ...line, ...(status === "failed" ? {} : tried) }).toMatchObject({
+      ...{ line: 1, deviceId: "d-1", status, error: name, detail: "It failed", advice, at },
+    });
+    expect(line?.triedAtMs).toBe(counts ? line?.triedAtMs : undefined);
+    expect(lastKept()).toMatchObject({ errors: status === "failed" ? { [name]: 1 } : {} });
   });
 
   test("and then is not has the line of one that was not", async () => {
-    const { work, run, called } = await begin({
+    const { work, lines, called } = await begin({
       fail: (line, attempt) => (line === 2 && attempt < 3 ? failure("PlatformReplyError") : undefined),
     });
     expect(await work()).toMatchObject({ done: 3, failed: 0, waiting: 0 });
     expect(called()).toEqual([1, 2, 3, 2, 2]);
-    const line = (await run.readLines(outKey)).find((one) => one.line === 2);
-    expect(line).toMatchObject({ status: "done", replayed: false });
+    const line = (await lines()).find((one) => one.line === 2);
+    expect(line).toMatchObject({ status: "done" });
     expect(line).not.toHaveProperty("error");
   });
 
   test("while it is the last one under way is waited for and called again", async () => {
     const { work, begunAtMs } = await begin({
-      devices: 1,
-      callMs: 5_000,
+      ...{ devices: 1, callMs: 5_500 },
       fail: (_, attempt) => (attempt === 1 ? failure("PlatformReplyError") : undefined),
     });
     expect(await work()).toMatchObject({ done: 1 });
-    expect(begunAtMs()).toEqual([1_000, 6_000]);
+    expect(begunAtMs()).toEqual([1_000, 6_500]);
   });
 
   test.each<[name: ErrorName, begun: readonly number[]]>([
@@ -116,16 +68,53 @@ describe("an outage", () => {
     ["SecretsUnavailableError"],
     ["RenewalLimitedError"],
     ["AccessTokenRejectedError"],
-  ])("that shows as %s five times in a row ends the batch, and its devices wait", async (name) => {
-    const { work, run, called, statuses } = await begin({ devices: 9, fail: () => failure(name) });
-    await expect(work()).rejects.toMatchObject({ name, message: "It failed" });
+    ["OutcomeUnknownError"],
+    ["PlatformReplyError"],
+  ])("that shows as %s five times in a row pauses the run, which says when it is tried again", async (name) => {
+    const { work, called, statuses, lastKept, time } = await begin({ devices: 9, fail: () => failure(name) });
+    expect(await work()).toMatchObject({ done: 0, failed: 0, next: "again", waitSeconds: 15 });
     // The call whose turn comes next may have begun.
     expect([5, 6]).toContain(called().length);
     expect(await statuses()).toEqual(called().map((line) => `${line} waiting`));
-    expect(await run.readProgress()).toMatchObject({
+    expect(lastKept()).toMatchObject({
       ...{ done: 0, failed: 0, waiting: called().length },
-      stopped: { error: name, cause: `It failed. ${traitsOf(name).advice}` },
+      stopped: {
+        ...{ error: name, cause: `It failed. ${traitsOf(name).advice}`, tries: 1 },
+        nextTryAtMs: time.clock().now() + 15_000,
+      },
     });
+  });
+
+  test("of a day is waited for ever longer, up to ten minutes, one device at a time, and the rest is done then", async () => {
+    let isDown = true;
+    const { work, time, called, lastKept } = await begin({
+      devices: 30,
+      fail: () => (isDown ? failure("PlatformUnavailableError") : undefined),
+    });
+    const waits: number[] = [];
+    while (time.elapsedMs < 86_400_000) {
+      const { next, waitSeconds } = await work();
+      expect(next).toBe("again");
+      waits.push(waitSeconds);
+      await time.sleep(waitSeconds * 1_000);
+    }
+    expect(waits.slice(0, 8)).toEqual([15, 30, 60, 120, 240, 480, 600, 600]);
+    expect(waits.length).toBeLessThan(160);
+    expect(called().length).toBeLessThan(160 * 6);
+    isDown = false;
+    expect(await work()).toMatchObject({ done: 30, next: "over" });
+    expect(lastKept()).not.toHaveProperty("stopped");
+  });
+
+  test("that only these devices have is let go after some tries, so that the run goes on without them", async () => {
+    const { work, time } = await begin({ devices: 6, fail: () => failure("PlatformReplyError") });
+    let tries = 0;
+    for (let next = "again"; next === "again"; tries += 1) {
+      const outcome = await work();
+      next = outcome.next;
+      await time.sleep(outcome.waitSeconds * 1_000);
+    }
+    expect(tries).toBe(13);
   });
 
   test.each<[what: string, other: ErrorName | undefined]>([
@@ -133,15 +122,15 @@ describe("an outage", () => {
     ["a device that is refused for a reason of its own", "DeviceNotFoundError"],
     ["a device that is online", "DeviceOnlineError"],
   ])("is over with %s", async (_, other) => {
-    const { work, run } = await begin({
+    const { work, lastKept } = await begin({
       devices: 13,
       fail: (line, attempt) => {
         if (line % 5 !== 0) return attempt === 1 ? failure("PlatformUnavailableError") : undefined;
         return other && failure(other);
       },
     });
-    expect(await work()).toMatchObject({ done: other === undefined ? 13 : 11 });
-    expect((await run.readProgress())?.stopped).toBeUndefined();
+    expect(await work()).toMatchObject({ done: other === undefined ? 13 : 11, next: "over" });
+    expect(lastKept()?.stopped).toBeUndefined();
   });
 
   test.each<[name: ErrorName, calls: number]>([
@@ -149,46 +138,39 @@ describe("an outage", () => {
     ["PlatformThrottledError", 8],
     ["PlatformReplyError", 9],
     ["OutcomeUnknownError", 9],
-  ])("is not seen in %s, however often", async (name, calls) => {
+  ])("is not seen in %s of fewer than five devices, however often", async (name, calls) => {
     const { work, called } = await begin({ fail: () => failure(name) });
-    expect(await work()).toEqual({ done: 0, failed: 0, waiting: 3, tooManyFailures: false });
+    expect(await work()).toMatchObject({ done: 0, failed: 0, waiting: 3, next: "over" });
     expect(called()).toHaveLength(calls);
   });
 
   test("is told by the error that ended the batch, not by those of calls that were still under way", async () => {
-    const { work, run, called, statuses } = await begin({
-      devices: 20,
-      callMs: 2_500,
+    const { work, lastKept, called, statuses } = await begin({
+      ...{ devices: 20, callMs: 2_500 },
       fail: (line) => failure("PlatformUnavailableError", `Down for ${line}`),
     });
-    await expect(work()).rejects.toThrow("Down for 5");
-    expect((await run.readProgress())?.stopped?.cause).toMatch(/^Down for 5\. /);
+    await work();
+    expect(lastKept()?.stopped?.cause).toMatch(/^Down for 5\. /);
     expect(called().length).toBeLessThanOrEqual(8);
     expect(await statuses()).toEqual(called().map((line) => `${line} waiting`));
   });
 });
 
 describe("what no device can be blamed for", () => {
-  test.each([
-    [failure("ConfigurationError", "No codeKey"), "ConfigurationError", /^No codeKey\. Tell whoever operates/],
-    [new TypeError("x is not a function"), "UnexpectedError", /^The log of rekeyBatch names the cause\.$/],
-  ])(
-    "ends the batch at once, is kept as its reason and leaves the device as it was: %s",
-    async (error, name, cause) => {
-      const { work, run, called, statuses } = await begin({
-        devices: 9,
-        fail: (line) => (line === 2 ? error : undefined),
-      });
-      await expect(work()).rejects.toBe(error);
-      expect(called().length).toBeLessThanOrEqual(3);
-      expect(await statuses()).not.toContainEqual(expect.stringMatching(/^2 /));
-      expect((await run.readProgress())?.stopped).toEqual({ error: name, cause: expect.stringMatching(cause) });
-    },
-  );
+  test("stops the run when a person has to do something, and leaves the device as it was", async () => {
+    const fail = (line: number) => (line === 2 ? failure("ConfigurationError", "No codeKey") : undefined);
+    const { work, called, statuses, lastKept } = await begin({ devices: 9, fail });
+    expect(await work()).toMatchObject({ next: "stop" });
+    expect(called().length).toBeLessThanOrEqual(3);
+    expect(await statuses()).not.toContainEqual(expect.stringMatching(/^2 /));
+    const cause = expect.stringMatching(/^No codeKey\. Tell whoever operates/);
+    expect(lastKept()?.stopped).toEqual({ error: "ConfigurationError", cause });
+  });
 
-  test("is told by the first error of several", async () => {
-    const { work } = await begin({ callMs: 2_500, fail: (line) => new TypeError(`Fault ${line}`) });
+  test("is thrown when it is a fault of ours, and told by the first of several", async () => {
+    const { work, lastKept } = await begin({ callMs: 2_500, fail: (line) => new TypeError(`Fault ${line}`) });
     await expect(work()).rejects.toThrow("Fault 1");
+    expect(lastKept()?.stopped?.error).toBe("UnexpectedError");
   });
 });
 
@@ -200,20 +182,19 @@ describe("failed devices", () => {
     ["one, where none is tolerated", { tolerated: 0, total: 1_000, failed: 0 }, true],
     ["all, where all are tolerated", { tolerated: 100, total: 3, failed: 2 }, false],
     ["few of the run, although many of the batch", { tolerated: 5, total: 20, failed: 0 }, false],
-  ])("that are %s are counted over the whole run", async (_, { tolerated, total, failed }, tooMany) => {
+    ["as many as stop it", { tolerated: 100, total: 1_000, failed: 4, maxFailures: 5 }, true],
+    ["one fewer than stop it", { tolerated: 100, total: 1_000, failed: 3, maxFailures: 5 }, false],
+  ])("that are %s are counted over the whole run", async (_, { tolerated, total, failed, ...more }, isTooMany) => {
     const fail = (line: number) => (line === 1 ? failure("DeviceNotFoundError") : undefined);
-    const { work, run } = await begin({ total, failed, fail });
-    expect(await work(tolerated)).toEqual({ done: 2, failed: 1, waiting: 0, tooManyFailures: tooMany });
-    const cause =
-      "More devices failed than are tolerated. Look into the result, correct the input or the tolerated share, and start the run again.";
-    const stopped = tooMany ? { error: "TooManyDevicesFailed", cause } : undefined;
-    expect((await run.readProgress())?.stopped).toEqual(stopped);
+    const { work, lastKept } = await begin({ fail, progress: { total, before: { ...noCounts, failed } } });
+    const { next } = await work({ toleratedFailurePercentage: tolerated, ...more });
+    expect(next).toBe(isTooMany ? "stop" : "over");
+    expect(lastKept()?.stopped?.error).toBe(isTooMany ? "TooManyDevicesFailed" : undefined);
   });
 
-  test("that are too many are not the reason where an outage ended the batch", async () => {
-    const fail = (line: number) => failure(line === 1 ? "DeviceNotFoundError" : "PlatformUnavailableError");
-    const { work, run } = await begin({ devices: 9, fail });
-    await expect(work(0)).rejects.toThrow("It failed");
-    expect((await run.readProgress())?.stopped?.error).toBe("PlatformUnavailableError");
+  test("stop the run as they happen, not at the end of the batch", async () => {
+    const { work, called } = await begin({ devices: 100, fail: () => failure("DeviceNotFoundError") });
+    expect(await work({ maxFailures: 3 })).toMatchObject({ failed: 3, next: "stop" });
+    expect(called()).toHaveLength(3);
   });
 });

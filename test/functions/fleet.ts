@@ -1,36 +1,49 @@
-import type * as z from "zod/mini";
 import { concludeRound } from "../../functions/concludeRound.ts";
 import { planFleet } from "../../functions/planFleet.ts";
 import { rekeyBatch } from "../../functions/rekeyBatch.ts";
+import { type BatchEntry, openRun } from "../../shared/fleet/run-store.ts";
+import type { Deadline } from "../../shared/runtime/clock.ts";
+import { createMemoryStore } from "../fleet/memory-store.ts";
 import { createDevice, type Fate } from "../platform/one-device.ts";
-import { bucketOf, invocationBy, linesIn } from "./world.ts";
+import { invocationBy, linesIn } from "./world.ts";
 
 /** A fleet run over a bucket in memory and one device that all calls reach; its steps as the workflow takes them. */
 export function openFleet(texts: Readonly<Record<string, string>> = {}, fates: readonly Fate[] = []) {
-  const { texts: stored, objects } = bucketOf(texts);
+  const objects = createMemoryStore();
+  for (const [key, text] of Object.entries(texts)) objects.texts.set(key, text);
   const world = createDevice(fates);
   const clock = world.time.clock();
   const { invocation, lines } = invocationBy(clock);
-  const plan = async (input: unknown, execution = "june") =>
-    planFleet.output.parse(
-      await planFleet.run(planFleet.input.parse({ execution, input }), invocation, { objects, clock }),
-    );
-  const batch = async (changes: object = {}) => {
+  const random = () => 0.5;
+  let planned: Record<string, unknown> = {};
+  const plan = async (input: unknown, execution = "june") => {
+    const asked = planFleet.input.parse({ execution, input });
+    const answer = planFleet.output.parse(await planFleet.run(asked, invocation, { objects, clock }));
+    if ("input" in answer) planned = answer;
+    return answer;
+  };
+  const jsonIn = (key: string) => JSON.parse(objects.texts.get(`runs/june/${key}`) ?? "null");
+  const manifest = (): Promise<readonly BatchEntry[]> =>
+    openRun("june", objects).readManifest(jsonIn("plan.json").manifestKey);
+  const batch = async (changes: object = {}, at = 0) => {
+    const item = (await manifest())[at];
     const sent = { tell: (_: number): void => undefined };
-    const input = rekeyBatch.input.parse({
-      ...{ run: "june", execution: "june", callsPerMinute: 600, includeCode: true, toleratedFailurePercentage: 20 },
-      ...{ inKey: "runs/june/rounds/1/1.in.jsonl", outKey: "runs/june/rounds/1/1.out.jsonl", ...changes },
-    });
-    const dependencies = { platform: world.platform, objects, clock, sent };
-    return rekeyBatch.output.parse(await rekeyBatch.run(input, invocation, dependencies));
+    const input = { ...(planned["input"] as object), callsPerMinute: 600, ...changes };
+    const asked = rekeyBatch.input.parse({ execution: planned["execution"], item, input });
+    const dependencies = { platform: world.platform, objects, clock, random, sent };
+    await openRun("june", objects).writeControl({ want: "run" });
+    return rekeyBatch.output.parse(await rekeyBatch.run(asked, invocation, dependencies));
   };
-  const conclude = async (changes: Partial<z.infer<typeof concludeRound.input>> = {}, random = 0.5) => {
-    const input = concludeRound.input.parse({ run: "june", execution: "june", limitSeconds: 86_400, ...changes });
+  const conclude = async (changes: object = {}, more: object = {}) => {
+    const asked = concludeRound.input.parse({
+      ...{ execution: planned["execution"], manifestKey: jsonIn("plan.json")?.manifestKey ?? "" },
+      ...{ input: { ...(planned["input"] as object), ...changes }, ...more },
+    });
+    const credentials = { get: (deadline: Deadline) => world.platform.authorize(deadline).credentials() };
     return concludeRound.output.parse(
-      await concludeRound.run(input, invocation, { objects, clock, random: () => random }),
+      await concludeRound.run(asked, invocation, { objects, credentials, clock, random }),
     );
   };
-  const jsonIn = (key: string) => JSON.parse(stored.get(`runs/june/${key}`) ?? "null");
-  const linesOf = (key: string) => linesIn(stored.get(`runs/june/${key}`));
-  return { ...world, texts: stored, lines, plan, batch, conclude, jsonIn, linesOf, clock };
+  const linesOf = (key: string) => linesIn(objects.texts.get(`runs/june/${key}`));
+  return { ...world, texts: objects.texts, lines, plan, batch, conclude, manifest, jsonIn, linesOf, clock };
 }

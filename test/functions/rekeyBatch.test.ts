@@ -4,23 +4,23 @@ import { openFleet } from "./fleet.ts";
 
 const csv = "deviceId,nodeId\nd-1,n-1\nd-2,n-2\nd-3,n-3";
 const fate = (answer: Fate["answer"]): Fate => ({ tookMs: 20, answer, acts: true, thenOnline: false });
+const outKey = "1/round-1/fresh/1.out.jsonl";
 
 /** A run with one batch, planned. */
-async function planned(fates: readonly Fate[] = []) {
+async function planned(fates: readonly Fate[] = [], input: object = {}) {
   const fleet = openFleet({ "june.csv": csv }, fates);
-  await fleet.plan({ key: "june.csv" });
+  await fleet.plan({ key: "june.csv", ...input });
   return fleet;
 }
 
-test("every device of the batch is re-keyed once, and its line says until when which code is valid", async () => {
+test("every device of the batch is re-keyed once, and its line says until when its code is valid", async () => {
   const fleet = await planned();
-  expect(await fleet.batch()).toEqual({ done: 3, failed: 0, waiting: 0, tooManyFailures: false });
+  expect(await fleet.batch()).toEqual({ done: 3, failed: 0, waiting: 0, next: "over", waitSeconds: 0 });
   expect(fleet.device.told.map((told) => told.split(" ")[0])).toEqual(["n-1", "n-2", "n-3"]);
-  const codes = fleet.device.told.map((told) => told.split(" ")[1]);
-  expect(fleet.linesOf("rounds/1/1.out.jsonl")).toEqual(
-    codes.map((verifyCode, at) => ({
-      ...{ line: at + 2, deviceId: `d-${at + 1}`, nodeId: `n-${at + 1}`, status: "done", verifyCode, replayed: false },
-      ...{ expiresAt: expect.any(String), at: expect.any(String) },
+  expect(fleet.linesOf(outKey)).toEqual(
+    [1, 2, 3].map((at) => ({
+      ...{ line: at + 1, deviceId: `d-${at}`, nodeId: `n-${at}`, timeout: 604_800, status: "done", replayed: false },
+      ...{ codeKeyId: expect.stringMatching(/^[0-9a-f]{8}$/), expiresAt: expect.any(String), at: expect.any(String) },
     })),
   );
 });
@@ -40,10 +40,13 @@ test("a code is derived of the run's name: a batch that is worked off again arms
   expect(second.device.told).toEqual(first.device.told);
 });
 
-test("codes are left out of the lines where they were not asked for", async () => {
-  const fleet = await planned();
-  await fleet.batch({ includeCode: false });
-  expect(fleet.linesOf("rounds/1/1.out.jsonl").some((line) => "verifyCode" in line)).toBe(false);
+test("a code is the nodeId where that is asked for", async () => {
+  const fleet = await planned([], { code: "nodeId" });
+  await fleet.batch();
+  expect(fleet.device.told.map((told) => told.split(" ").slice(0, 2))).toEqual(
+    [1, 2, 3].map((at) => [`n-${at}`, `n-${at}`]),
+  );
+  expect(fleet.linesOf(outKey).every((line) => !("codeKeyId" in line))).toBe(true);
 });
 
 test("calls leave at the run's pace, a repeat or a reading back among them", async () => {
@@ -64,5 +67,5 @@ test("a device for which no further call is left in its time waits for the next 
 test("a batch that another execution has taken over stops", async () => {
   const fleet = await planned();
   fleet.texts.set("runs/june/owner.json", '"another"');
-  await expect(fleet.batch()).rejects.toMatchObject({ message: expect.stringContaining("execution") });
+  await expect(fleet.batch()).rejects.toMatchObject({ name: "RunTakenOverError" });
 });

@@ -11,7 +11,18 @@ import { startWorkflowSystem, type WorkflowSystem } from "../workflows/system.ts
 describe("the view", () => {
   const startedAtMs = Date.UTC(2026, 0, 1);
   const progress = {
-    ...{ run: "r", total: 1_000, done: 0, failed: 0, waiting: 0, round: 1 },
+    ...{
+      run: "r",
+      generation: 1,
+      total: 1_000,
+      done: 0,
+      failed: 0,
+      waiting: 0,
+      errors: {},
+      round: 1,
+      callsPerMinute: 95,
+    },
+    ...{ before: { done: 0, failed: 0, waiting: 0, errors: {} }, batches: [] },
     ...{ startedAtMs, updatedAtMs: startedAtMs, finished: false },
   };
   const later = (seconds: number, changes: object) => ({

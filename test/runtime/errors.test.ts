@@ -21,6 +21,7 @@ const promised: readonly [name: ErrorName, status: number, retryable: boolean][]
   ["DeviceNotActiveError", 409, false],
   ["DeviceOnlineError", 409, true],
   ["PlatformThrottledError", 429, true],
+  ["RunTakenOverError", 409, false],
   ["ConfigurationError", 500, false],
   ["SecretsUnavailableError", 503, true],
   ["StoreUnavailableError", 503, true],

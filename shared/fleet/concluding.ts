@@ -1,0 +1,160 @@
+import { RekeyError } from "../errors.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { type FleetCounts, LineCounter, sumOf } from "./counts.ts";
+import { type CodeOf, type FleetLine, resultOf } from "./lines.ts";
+import { type RunPlan, type RunProgress, type RunStore, takenOver } from "./run-store.ts";
+import { BatchesWriter, batchLines, inOrder, PartsWriter } from "./streams.ts";
+import { type Tolerance, tooManyFailed } from "./verdict.ts";
+
+/** How a run is to be concluded. */
+export interface Conclusion extends Tolerance {
+  readonly execution: string;
+  /** Of the round that has ended: what was concluded before is not concluded again. */
+  readonly manifestKey: string;
+  /** How long after its first try a device is tried again. */
+  readonly limitSeconds: number;
+  /** The round was broken off: write down what is known, begin no other. */
+  readonly stopped: boolean;
+}
+
+interface Dependencies {
+  readonly store: RunStore;
+  readonly clock: Clock;
+  /** 0 to 1. */
+  readonly random: () => number;
+  /** Codes for the result; absent: it holds none. */
+  readonly codeOf: CodeOf | undefined;
+}
+
+/** How the run stands. */
+export interface Concluded extends FleetCounts {
+  readonly state: RunPlan["state"];
+  readonly total: number;
+  readonly round: number;
+  readonly manifestKey: string;
+  /** Before the next round. */
+  readonly waitSeconds: number;
+  readonly error?: string;
+  readonly cause?: string;
+}
+
+const firstWaitSeconds = 60;
+const longestWaitSeconds = 3_600;
+const silentEnd = {
+  error: "BatchEndedSilently",
+  cause: "A batch ended without saying why; the log of rekeyBatch does. Start the run again: what is done stays done.",
+};
+
+/**
+ * Makes a round of the devices that wait, or the result where none does.
+ *
+ * @throws InvalidInputError there is no such run; RunTakenOverError
+ */
+export async function conclude(conclusion: Conclusion, dependencies: Dependencies): Promise<Concluded> {
+  const { store } = dependencies;
+  const [plan, owner, progress] = await Promise.all([store.readPlan(), store.readOwner(), store.readProgress()]);
+  if (plan === undefined || progress === undefined) {
+    throw new RekeyError("InvalidInputError", "There is no run of this name");
+  }
+  if (owner !== conclusion.execution) throw takenOver();
+  // Step Functions repeats what it got no answer to.
+  if (plan.state === "finished" || plan.manifestKey !== conclusion.manifestKey) return concludedOf(plan, progress, 0);
+  return conclusion.stopped ? stop(plan, progress, dependencies) : next(plan, progress, conclusion, dependencies);
+}
+
+async function stop(plan: RunPlan, progress: RunProgress, dependencies: Dependencies): Promise<Concluded> {
+  const { store, clock } = dependencies;
+  await writeResult(plan, dependencies);
+  const reason = progress.stopped ?? silentEnd;
+  const stopped = { error: reason.error, cause: reason.cause };
+  await store.writeProgress({ ...progress, finished: true, stopped, updatedAtMs: clock.now() });
+  await store.writePlan({ ...plan, state: "stopped" });
+  return { ...concludedOf({ ...plan, state: "stopped" }, progress, 0), ...stopped };
+}
+
+async function next(
+  plan: RunPlan,
+  progress: RunProgress,
+  conclusion: Conclusion,
+  dependencies: Dependencies,
+): Promise<Concluded> {
+  const { store, clock, random } = dependencies;
+  const round = plan.round + 1;
+  const { settled, entries, counts, waitMs, hasFresh } = await sortRound(plan, conclusion, dependencies);
+  const manifestKey = `${store.folder(plan.generation)}/round-${round}/manifest.json`;
+  const isLast = entries.length === 0;
+  const all = { ...plan, settled: [...plan.settled, ...settled] };
+  // Failed before this round, and in it.
+  const before = sumOf([{ ...progress.before, waiting: 0 }, counts]);
+  const after: RunPlan = isLast ? { ...withoutManifest(all), state: "finished" } : { ...all, round, manifestKey };
+  if (isLast) await writeResult(after, dependencies);
+  else await store.writeManifest(manifestKey, entries);
+  const verdict = isLast ? tooManyFailed(before.failed, plan.total, conclusion) : undefined;
+  const { stopped: _, ...going } = progress;
+  const written: RunProgress = {
+    ...{ ...going, ...before, before, round: after.round, finished: isLast, updatedAtMs: clock.now() },
+    batches: entries.map(() => null),
+    ...(verdict === undefined ? {} : { stopped: verdict }),
+  };
+  await store.writeProgress(written);
+  await store.writePlan(after);
+  const waitSeconds = hasFresh ? 0 : Math.ceil(Math.max(0, Math.min(waitMs / 1_000, waitBefore(round, random))));
+  return { ...concludedOf(after, written, isLast ? 0 : waitSeconds), ...verdict };
+}
+
+/** Lays to rest what is done or failed, and makes batches of the rest. */
+async function sortRound(plan: RunPlan, { limitSeconds }: Conclusion, { store, clock }: Dependencies) {
+  const folder = store.folder(plan.generation);
+  const atRest = new PartsWriter(store, `${folder}/settled-${plan.round}`);
+  const fresh = new BatchesWriter(store, `${folder}/round-${plan.round + 1}/fresh`, plan.batchDevices);
+  const again = new BatchesWriter(store, `${folder}/round-${plan.round + 1}/again`, plan.batchDevices);
+  const counter = new LineCounter();
+  let waitMs = 0;
+  const entries = plan.manifestKey === undefined ? [] : await store.readManifest(plan.manifestKey);
+  for await (const lines of batchLines(store, entries)) {
+    for (const one of lines) {
+      const line = givenUp(one, limitSeconds, clock);
+      counter.add(line);
+      if (line.status === "done" || line.status === "failed") await atRest.write(line);
+      else await (line.status === "waiting" ? again : fresh).write(line);
+      // The last try is for when the limit is over, and not before.
+      if (line.status !== "waiting") continue;
+      waitMs = Math.max(waitMs, (line.triedAtMs ?? clock.now()) + limitSeconds * 1_000 - clock.now());
+    }
+  }
+  const settled = await atRest.end();
+  const [untried, waiting] = [await fresh.end(), await again.end()];
+  const numbered = [...untried, ...waiting].map((entry, batch) => ({ ...entry, batch, canary: false }));
+  return { settled, entries: numbered, counts: counter.counts, waitMs, hasFresh: untried.length > 0 };
+}
+
+/** A device whose last try came after its limit, counted from its first, has failed; a round may last for days. */
+function givenUp(line: FleetLine, limitSeconds: number, clock: Clock): FleetLine {
+  if (line.status !== "waiting" || line.triedAtMs === undefined) return line;
+  const lastTriedAtMs = line.at === undefined ? clock.now() : Date.parse(line.at);
+  return lastTriedAtMs - line.triedAtMs >= limitSeconds * 1_000 ? { ...line, status: "failed" } : line;
+}
+
+async function writeResult(plan: RunPlan, { store, codeOf }: Dependencies): Promise<void> {
+  const result = store.lineWriter(store.resultKey);
+  for await (const lines of inOrder(store, plan)) await result.write(lines.map((line) => resultOf(line, codeOf)));
+  await result.end();
+}
+
+function withoutManifest({ manifestKey: _, ...plan }: RunPlan): RunPlan {
+  return plan;
+}
+
+function concludedOf(plan: RunPlan, progress: RunProgress, waitSeconds: number): Concluded {
+  const { done, failed, waiting, errors } = progress;
+  return {
+    ...{ state: plan.state, total: plan.total, done, failed, waiting, errors, round: plan.round, waitSeconds },
+    manifestKey: plan.manifestKey ?? "",
+  };
+}
+
+/** A minute before the second round, then twice as long each time up to an hour, a quarter more or less. */
+function waitBefore(round: number, random: () => number): number {
+  const seconds = Math.min(longestWaitSeconds, firstWaitSeconds * 2 ** (round - 2));
+  return Math.round(seconds * (0.75 + random() / 2));
+}

@@ -1,0 +1,37 @@
+import type { FleetCounts } from "./counts.ts";
+
+/** How many devices of a run may fail. */
+export interface Tolerance {
+  /** Share of all devices of the run. */
+  readonly toleratedFailurePercentage: number;
+  /** The run stops at so many; absent: the share alone counts. */
+  readonly maxFailures?: number | undefined;
+}
+
+/** Why a run stops, in the name of an error and in words. */
+export interface Reason {
+  readonly error: string;
+  readonly cause: string;
+}
+
+const whatThen =
+  "Look into the result, correct the input, the tolerated share or the number of failures, and start the run again: what is done stays done.";
+
+/** Why a run with so many failed devices must not go on, or has failed as a whole; undefined where it is well. */
+export function tooManyFailed(failed: number, total: number, tolerance: Tolerance): Reason | undefined {
+  const { toleratedFailurePercentage, maxFailures = Number.POSITIVE_INFINITY } = tolerance;
+  if (failed < maxFailures && failed * 100 <= toleratedFailurePercentage * total) return undefined;
+  return {
+    error: "TooManyDevicesFailed",
+    cause: `${failed} of ${total} devices failed, more than are tolerated. ${whatThen}`,
+  };
+}
+
+/** Why a run stops after its first devices; they are well when some are done and none failed. */
+export function canaryFailed({ done, failed, waiting }: FleetCounts): Reason | undefined {
+  if (failed === 0 && done > 0) return undefined;
+  return {
+    error: "CanaryFailed",
+    cause: `Of the first devices ${done} are done, ${failed} failed and ${waiting} wait. Look into the result; resume goes on with the others.`,
+  };
+}
