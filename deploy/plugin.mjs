@@ -1,15 +1,19 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { faultsOf, listOf, readParameters, warningsOf } from "./parameters.ts";
 
 /**
- * What serverless.yml asks for that the framework does not do by itself: it builds before it packages, gives every
+ * What serverless.yml asks for that the framework does not do by itself: it checks what a deployment is told before
+ * anything is done, builds before it packages, gives every
  * function a role of its own made of the `grants` its block names, puts the functions into a network when there is one,
  * and the definitions into the state machines of deploy/workflows.yml.
  */
 export default class RekeyPlugin {
-  constructor(serverless) {
+  constructor(serverless, _options, { log }) {
     this.serverless = serverless;
+    this.log = log;
+    this.checkParameters();
     serverless.configSchemaHandler.defineFunctionProperties("aws", {
       type: "object",
       properties: { grants: { type: "array", items: { type: "string" }, uniqueItems: true } },
@@ -23,6 +27,27 @@ export default class RekeyPlugin {
     };
   }
 
+  /** @throws the framework's error, with every fault of the parameters in words */
+  checkParameters() {
+    const { serverless } = this;
+    const { params, provider, functions } = serverless.configurationInput;
+    const parameters = readParameters({
+      directory: serverless.serviceDir,
+      stage: provider.stage,
+      region: provider.region,
+      exportedRegion: process.env.AWS_REGION,
+      commandLine: serverless.processedInput.options.param ?? [],
+      defaults: params.default,
+    });
+    const faults = faultsOf(parameters, Object.keys(functions));
+    if (faults.length > 0) {
+      throw new serverless.classes.Error(`Nothing was done:\n  ${faults.join("\n  ")}`, "REKEY_PARAMETERS");
+    }
+    if (["package", "deploy"].includes(serverless.processedInput.commands[0])) {
+      for (const warning of warningsOf(parameters)) this.log.warning(warning);
+    }
+  }
+
   /** Roles, network, crash counters: all that follows from the function blocks alone. */
   completeFunctions() {
     const { service } = this.serverless;
@@ -30,13 +55,9 @@ export default class RekeyPlugin {
     const { Resources } = service.resources;
     const naming = this.serverless.getProvider("aws").naming;
     const { grants, network, secretsKmsKeyArn } = service.custom;
-    const vpc = network.subnetIds !== "" && network.securityGroupIds !== "";
-    if (vpc) {
-      service.provider.vpc = {
-        subnetIds: network.subnetIds.split(","),
-        securityGroupIds: network.securityGroupIds.split(","),
-      };
-    }
+    const [subnetIds, securityGroupIds] = [listOf(network.subnetIds), listOf(network.securityGroupIds)];
+    const vpc = subnetIds.length > 0;
+    if (vpc) service.provider.vpc = { subnetIds, securityGroupIds };
     for (const [name, block] of Object.entries(service.functions)) {
       const title = naming.getNormalizedFunctionName(name);
       const arn = `arn:\${AWS::Partition}:lambda:\${AWS::Region}:\${AWS::AccountId}:function:${block.name}`;

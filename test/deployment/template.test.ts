@@ -109,7 +109,7 @@ describe("the gateway", () => {
       Audience: ["rekey"],
       Issuer: "https://issuer.example.com",
     });
-    await expect(packageService(["authorizer=jwt"])).rejects.toThrow(/issuerUrl/);
+    await expect(packageService(["authorizer=jwt"])).rejects.toThrow(/jwtIssuer "".*https/);
   });
 
   test("logs every access without path or query, and slows every route down, the open ones most", () => {
