@@ -23,8 +23,9 @@ export interface Workflow {
 export interface Execution {
   /** Undefined where it is no JSON. */
   readonly input: unknown;
-  /** Milliseconds since 1970, by the service's clock. */
-  readonly startedAtMs: number;
+  /** When it ended, in milliseconds since 1970 by the service's clock; undefined while it runs. */
+  readonly endedAtMs: number | undefined;
+  readonly hasSucceeded: boolean;
 }
 
 /** The workflow with this ARN, over the real SDK client. */
@@ -49,11 +50,13 @@ export function createWorkflow(stateMachineArn: string): Workflow {
     },
     async find(name, deadline) {
       const executionArn = `${stateMachineArn.replace(":stateMachine:", ":execution:")}:${name}`;
-      const { input = "", startDate } = await client.send(
-        new DescribeExecutionCommand({ executionArn }),
-        within(deadline),
-      );
-      return { input: jsonOf(input), startedAtMs: epochMs(startDate) };
+      const {
+        input = "",
+        stopDate,
+        status,
+      } = await client.send(new DescribeExecutionCommand({ executionArn }), within(deadline));
+      const endedAtMs = stopDate === undefined ? undefined : epochMs(stopDate);
+      return { input: jsonOf(input), endedAtMs, hasSucceeded: status === "SUCCEEDED" };
     },
   };
 }

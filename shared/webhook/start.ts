@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import type { Clock, Deadline } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
-import type { Workflow } from "../runtime/workflow.ts";
+import type { Execution, Workflow } from "../runtime/workflow.ts";
 import type { OperationNames } from "./operation.ts";
 
 /** Where an operation is started, and until when there is time for it. */
@@ -12,11 +12,11 @@ export interface Starting {
   readonly log: Log;
 }
 
-/**
- * Who sends nothing that tells a repeat from another event that asks for the same: within this time it is a repeat.
- * Freshdesk repeats after 5, 30 and 60 minutes.
- */
-const quietMs = 2 * 3_600_000;
+// What the platform takes when a ticket says nothing.
+const defaultTimeoutSeconds = 180;
+// A code that never ends is not armed again for as long as Freshdesk, say, repeats: after 5, 30 and 60 minutes.
+const longestQuietMs = 2 * 3_600_000;
+const shortestQuietMs = 60_000;
 
 /**
  * Starts the workflow for an operation, once: the name of an execution is what remembers it, for 90 days.
@@ -44,8 +44,8 @@ export async function startOnce(
     return undefined;
   });
   if (laterOne !== undefined) {
-    const times = Math.floor((clock.now() - (earlier?.startedAtMs ?? Number.NaN)) / quietMs);
-    if (!(times >= 1)) return operationId;
+    const times = earlier === undefined ? 0 : timesOver(earlier, clock.now());
+    if (times < 1) return operationId;
     const later = laterOne(times);
     await start(later, later);
     return later;
@@ -56,4 +56,17 @@ export async function startOnce(
   return operationId;
 }
 
+/**
+ * How often the time is over for which an equal body, of a sender that signs nothing, is taken for a repeat: while what
+ * it asks for is under way, and while the code that it armed is valid. Then it is somebody who asks again.
+ */
+function timesOver({ input, endedAtMs, hasSucceeded }: Execution, nowMs: number): number {
+  if (endedAtMs === undefined) return 0;
+  const timeout = startedWith.safeParse(input).data?.timeout ?? defaultTimeoutSeconds;
+  const validMs = timeout === 0 ? longestQuietMs : timeout * 1000;
+  const quietMs = hasSucceeded ? Math.max(shortestQuietMs, Math.min(validMs, longestQuietMs)) : shortestQuietMs;
+  return Math.floor((nowMs - endedAtMs) / quietMs);
+}
+
+const startedWith = z.object({ timeout: z.optional(z.number()) });
 const startedFor = z.object({ ticket: z.object({ operationId: z.string(), tryOf: z.optional(z.string()) }) });

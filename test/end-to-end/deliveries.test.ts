@@ -55,8 +55,55 @@ describe("a delivery", () => {
   test("of a malformed source is refused without saying how the source is configured", async () => {
     const response = await fetch(`${stage.system.url}/webhooks/broken`, { method: "POST", body: "{}" });
     expect(response.status).toBe(500);
-    expect(await response.text()).not.toContain("fields");
+    expect(await response.text()).not.toMatch(/fields|broken|malformed/);
     expect(stage.logs()).toContain("signature.header is missing");
+  });
+
+  test("of a malformed source is told to its sender alone, and in the log once", async () => {
+    const stranger = await fetch(`${stage.system.url}/webhooks/halfway`, { method: "POST", body: "{}" });
+    const unknown = await fetch(`${stage.system.url}/webhooks/nobody`, { method: "POST", body: "{}" });
+    const told = async (response: Response) => ({ ...((await response.json()) as object), requestId: "" });
+    expect([stranger.status, await told(stranger)]).toEqual([unknown.status, await told(unknown)]);
+    const sender = senderAt("zendesk", "halfway");
+    for (let times = 0; times < 3; times += 1) {
+      const { status, text } = await deliver(stage.system.url, sender, sender.payload(stage.device), `${times}`);
+      expect([status, JSON.parse(text).code]).toEqual([503, "ConfigurationError"]);
+      expect(text).not.toMatch(/fields|halfway|deviceId/);
+    }
+    const lines = stage
+      .logs()
+      .split("\n")
+      .filter((line) => line.includes("fields.deviceId is missing"));
+    expect(new Set(lines).size).toBe(lines.length);
+    // A sandbox each at most: this function has served no delivery of this source before.
+    expect(lines.length).toBeLessThanOrEqual(4);
+    expect(lines.length).toBeGreaterThan(0);
+  });
+
+  test("is answered with a request id of ours, whatever a stranger's says", async () => {
+    const headers = { "X-Request-Id": "chosen-by-a-stranger" };
+    const response = await fetch(`${stage.system.url}/webhooks/desk`, { method: "POST", body: "{}", headers });
+    expect(response.headers.get("x-request-id")).toMatch(/^[\w-]{8,}$/);
+    expect(response.headers.get("x-request-id")).not.toBe("chosen-by-a-stranger");
+    expect(stage.logs()).not.toContain("chosen-by-a-stranger");
+  });
+
+  test("is not needed to ask which sources can verify and be read", async () => {
+    const outcome = await stage.system.lambda.invoke("ticketWebhook", { check: true });
+    const said = outcome.ok ? outcome.result : expect.fail(outcome.error.errorMessage);
+    expect(said).toMatchObject({
+      ok: false,
+      sources: {
+        desk: { ok: true },
+        repository: { ok: true },
+        broken: { ok: false, faults: expect.arrayContaining([{ path: "signature.header", message: "is missing" }]) },
+        public: { ok: false, faults: [{ path: "secrets.0", message: expect.stringContaining("everybody knows it") }] },
+        unsigned: { ok: false, faults: [{ path: "secrets", message: expect.stringContaining("is missing") }] },
+        blank: { ok: false, faults: [{ path: "secrets.0", message: expect.stringContaining("16 characters") }] },
+        halfway: { ok: false, faults: [{ path: "fields.deviceId", message: "is missing" }] },
+      },
+    });
+    expect(JSON.stringify(said)).not.toContain("the own secret of");
   });
 
   test.each([

@@ -71,15 +71,24 @@ test("one begins now, unless its name was used before", async () => {
 describe("an execution that has a name", () => {
   const find = () => createWorkflow(arn).find("delivery-1", within());
 
-  test("is found by it, with its input and when it was started", async () => {
-    answers = [{ status: 200, said: { input: '{"deviceId":"d-1"}', startDate: 1_790_000_000.5 } }];
-    expect(await find()).toEqual({ input: { deviceId: "d-1" }, startedAtMs: 1_790_000_000_500 });
+  test("is found by it, with its input and how it ended", async () => {
+    answers = [{ status: 200, said: { input: '{"deviceId":"d-1"}', stopDate: 1_790_000_000.5, status: "SUCCEEDED" } }];
+    expect(await find()).toEqual({ input: { deviceId: "d-1" }, endedAtMs: 1_790_000_000_500, hasSucceeded: true });
     expect(requests).toEqual([
       {
         target: "AWSStepFunctions.DescribeExecution",
         input: { executionArn: "arn:aws:states:eu-central-1:123456789012:execution:rekeyDevice:delivery-1" },
       },
     ]);
+  });
+
+  test("has no end while it runs, and has not succeeded where it failed", async () => {
+    answers = [
+      { status: 200, said: { input: "{}", status: "RUNNING" } },
+      { status: 200, said: { input: "{}", stopDate: 1, status: "FAILED" } },
+    ];
+    expect(await find()).toEqual({ input: {}, endedAtMs: undefined, hasSucceeded: false });
+    expect(await find()).toEqual({ input: {}, endedAtMs: 1_000, hasSucceeded: false });
   });
 
   test("has no input where the service tells none, or something else than JSON", async () => {

@@ -6,7 +6,6 @@ import type { OperationNames } from "../../shared/webhook/operation.ts";
 import { startOnce } from "../../shared/webhook/start.ts";
 
 const startMs = Date.parse("2026-11-25T20:00:00Z");
-const hourMs = 3_600_000;
 let nowMs: number;
 let executions: Map<string, Execution>;
 /** Whether the service tells of executions. */
@@ -25,7 +24,7 @@ const workflow: Workflow = {
   async start(name, input) {
     asked.push(`start ${name}`);
     if (executions.has(name)) return false;
-    executions.set(name, { input, startedAtMs: nowMs });
+    executions.set(name, { input, endedAtMs: nowMs, hasSucceeded: true });
     return true;
   },
   async find(name) {
@@ -93,7 +92,7 @@ describe("one of a sender that signs the time of each try", () => {
   });
 
   test("is another one where what was started before had no ticket, and so tells of no try", async () => {
-    executions.set("a-0", { input: { deviceId: "d" }, startedAtMs: nowMs });
+    executions.set("a-0", { input: { deviceId: "d" }, endedAtMs: nowMs, hasSucceeded: true });
     expect(await start(first)).toBe("a-1");
   });
 });
@@ -101,33 +100,39 @@ describe("one of a sender that signs the time of each try", () => {
 describe("one of a sender that signs nothing", () => {
   const names = { ...none, operationId: "a-1", idempotencyKey: "a-1", laterOne: (times: number) => `a-1-${times}` };
 
-  test("is a repeat for two hours, as Freshdesk repeats after 5, 30 and 60 minutes", async () => {
-    await start(names);
-    for (const minutes of [0, 5, 35, 95, 119]) {
-      nowMs = startMs + minutes * 60_000;
-      expect(await start(names)).toBe("a-1");
-    }
+  const first = (execution: Partial<Execution>) =>
+    executions.set("a-1", { input: {}, endedAtMs: startMs, hasSucceeded: true, ...execution });
+  const askedAfter = async (seconds: number) => {
+    nowMs = startMs + seconds * 1000;
+    return start(names);
+  };
+
+  test("is a repeat while it is under way, for however long", async () => {
+    first({ endedAtMs: undefined });
+    expect([await askedAfter(1), await askedAfter(86_400)]).toEqual(["a-1", "a-1"]);
     expect(executions.size).toBe(1);
   });
 
-  test("is another one after that, once in each two hours", async () => {
-    await start(names);
-    for (const [hours, expected] of [
-      [2, "a-1-1"],
-      [3.9, "a-1-1"],
-      [4, "a-1-2"],
-      [200, "a-1-100"],
-    ] as const) {
-      nowMs = startMs + hours * hourMs;
-      expect(await start(names)).toBe(expected);
-    }
-    expect([...executions.keys()]).toEqual(["a-1", "a-1-1", "a-1-2", "a-1-100"]);
+  test.each<[string, Partial<Execution>, number]>([
+    ["the code that it armed is valid", { input: { timeout: 3_600 } }, 3_600],
+    ["a code of the platform's default time is valid", {}, 180],
+    ["a code that ends at once would be, for a minute", { input: { timeout: 1 } }, 60],
+    ["a code of a week is, for two hours", { input: { timeout: 604_800 } }, 7_200],
+    ["a code without end is, for two hours", { input: { timeout: 0 } }, 7_200],
+    ["a minute has not passed since it failed", { input: { timeout: 3_600 }, hasSucceeded: false }, 60],
+  ])("is a repeat while %s, then another one, once in each such time", async (_, execution, seconds) => {
+    first(execution);
+    expect([await askedAfter(0), await askedAfter(seconds - 1)]).toEqual(["a-1", "a-1"]);
+    expect([await askedAfter(seconds), await askedAfter(seconds * 2 - 1), await askedAfter(seconds * 2)]).toEqual([
+      ...["a-1-1", "a-1-1", "a-1-2"],
+    ]);
+    expect([...executions.keys()]).toEqual(["a-1", "a-1-1", "a-1-2"]);
   });
 
   test("is a repeat where nobody tells when the first was started", async () => {
     await start(names);
     tells = false;
-    nowMs = startMs + 5 * hourMs;
+    nowMs = startMs + 5 * 3_600_000;
     expect(await start(names)).toBe("a-1");
   });
 });
