@@ -2,11 +2,14 @@ import { type ErrorName, RekeyError } from "../errors.ts";
 
 const tokenAdvice =
   "Try again. If it stays so, another system logs in with the same application: it has to take its token from authenticate.";
-const frozenAdvice =
-  "Whoever operates this service has to ask at the platform why the application is frozen, and for its release.";
+const operator = (task: string) => `Whoever operates this service has to ${task}.`;
+const frozenAdvice = operator("ask at the platform why the application is frozen, and for its release");
 
-/** The platform's error codes: what they are to us, in which words, and what its API reference recommends. */
-const table: Readonly<Record<string, readonly [name: ErrorName, message: string, advice: string]>> = {
+/**
+ * The platform's error codes: what they are to us, in which words, and what its API reference recommends; without that
+ * where the name's own advice says it.
+ */
+const table: Readonly<Record<string, readonly [name: ErrorName, message: string, advice?: string]>> = {
   "100217": [
     "ApplicationNotAuthorizedError",
     "The application is not authorized for this device",
@@ -22,21 +25,9 @@ const table: Readonly<Record<string, readonly [name: ErrorName, message: string,
     "The platform finds the request malformed",
     "Check deviceId: it has to be one that the platform assigned.",
   ],
-  "100426": [
-    "NodeIdTakenError",
-    "The nodeId belongs to another device",
-    "Check the nodeId that was read from the new hardware, or delete the device that holds it.",
-  ],
-  "100610": [
-    "DeviceNotActiveError",
-    "The device has never been active",
-    "A device must have connected once before its key can be refreshed. Register the new hardware instead.",
-  ],
-  "100611": [
-    "DeviceOnlineError",
-    "The device is online",
-    "Switch the old device off and try again. A narrow-band device can count as online for up to 49 hours.",
-  ],
+  "100426": ["NodeIdTakenError", "The nodeId belongs to another device"],
+  "100610": ["DeviceNotActiveError", "The device has never been active"],
+  "100611": ["DeviceOnlineError", "The device is online"],
   "50400": [
     "InvalidInputError",
     "The platform finds the input invalid",
@@ -45,12 +36,12 @@ const table: Readonly<Record<string, readonly [name: ErrorName, message: string,
   "100025": [
     "ConfigurationError",
     "The platform does not find the application in the request",
-    "Whoever operates this service has to set appKeyHeader of the application secret to the other of app_key and x-app-key.",
+    operator("set appKeyHeader of the application secret to the other of app_key and x-app-key"),
   ],
   "100203": [
     "ConfigurationError",
     "The platform does not know the application",
-    "Whoever operates this service has to correct appId, or baseUrl, in the application secret.",
+    operator("correct appId, or baseUrl, in the application secret"),
   ],
   "1010005": ["AccessTokenRejectedError", "The platform refuses the access token", tokenAdvice],
   "100002": ["AccessTokenRejectedError", "The platform refuses the access token", tokenAdvice],
@@ -79,12 +70,12 @@ const table: Readonly<Record<string, readonly [name: ErrorName, message: string,
   "102202": [
     "ConfigurationError",
     "The platform misses a login parameter",
-    "Whoever operates this service has to check appId and secret in the application secret: one of them came to the platform empty.",
+    operator("check appId and secret in the application secret: one of them came to the platform empty"),
   ],
   "100208": [
     "ConfigurationError",
     "The platform refuses the application's id or secret",
-    "Whoever operates this service has to correct appId or secret in the application secret; they may have been changed at the platform.",
+    operator("correct appId or secret in the application secret; they may have been changed at the platform"),
   ],
 };
 
@@ -100,7 +91,7 @@ export function platformError(code: string, callersAppId = false): RekeyError | 
   const row = Object.hasOwn(table, code) ? table[code] : undefined;
   if (row === undefined) return undefined;
   const [name, message, advice] = row;
-  const context = { platformCode: code, advice };
+  const context = { platformCode: code, ...(advice === undefined ? {} : { advice }) };
   if (code === "100203" && callersAppId) {
     return new RekeyError("ApplicationNotAuthorizedError", message, { ...context, advice: callersApplicationAdvice });
   }

@@ -96,7 +96,7 @@ const misconfigured: readonly (readonly [string, () => Promise<Peer> | Peer, str
       const { between, last } = await chain({});
       return shows(last, { ca: between.certificate });
     },
-    "ca lacks the root authority",
+    "the platform's authority is not in ca",
   ],
   ...(
     [
