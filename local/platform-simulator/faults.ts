@@ -5,7 +5,8 @@ import type { ErrorCode, OperationName } from "./rules.ts";
  *
  * `latency` waits first; `hang` never answers; `cut` closes the connection, `cutAt` after so many bytes of the answer;
  * `code` answers with a row of the error table; `html` is a proxy's 502; `empty` is 200 with `{}`; `truncated`,
- * `garbage`, `huge`, `endless` and `redirect` are answers that nobody should trust.
+ * `garbage`, `huge`, `endless` and `redirect` are answers that nobody should trust; `foreign` is a proper answer to another
+ * application's request, about another device and with another code.
  */
 export const faultKinds = [
   "latency",
@@ -21,6 +22,7 @@ export const faultKinds = [
   "huge",
   "endless",
   "redirect",
+  "foreign",
 ] as const;
 
 /** One fault to come: which requests it hits, and how. */

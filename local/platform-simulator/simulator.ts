@@ -217,6 +217,11 @@ function send(response: ServerResponse, { status, body }: Answer): void {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 }
 
+const foreignBody = {
+  ...{ deviceId: "a-foreign-device", activated: true, name: "Foreign", verifyCode: "foreign-code", timeout: 180 },
+  deviceInfo: { nodeId: "urn:imei:foreign", status: "OFFLINE" },
+};
+
 function strike(fault: Fault, response: ServerResponse, answer: Answer): void {
   const text = JSON.stringify(answer.body);
   const json = { "content-type": "application/json" };
@@ -257,6 +262,9 @@ function strike(fault: Fault, response: ServerResponse, answer: Answer): void {
       return;
     case "redirect":
       response.writeHead(302, { location: "https://127.0.0.1:1/elsewhere" }).end();
+      return;
+    case "foreign":
+      send(response, { status: 200, body: foreignBody });
       return;
     case "endless": {
       response.writeHead(200, json);

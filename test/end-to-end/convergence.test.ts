@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { isErrorName, traitsOf } from "../../shared/errors.ts";
 import { errorOf, type Rekey, resultOf, startRekey } from "./rekey.ts";
 
 let rekey: Rekey;
@@ -14,6 +15,16 @@ interface Refreshed {
 const withKey = { deviceId: "device-1", nodeId: "urn:imei:new", idempotencyKey: "ticket-1" };
 const history = () => rekey.simulator.devices.get("device-1")?.history ?? [];
 
+/** Asks as a caller does: what may pass, on a busy machine the time of a cold start, is asked for again. */
+async function askedUntilAnswered(): Promise<string> {
+  for (let left = 5; ; left -= 1) {
+    const outcome = await rekey.refresh(withKey);
+    const name = errorOf(outcome);
+    const mayPass = isErrorName(name) ? traitsOf(name).retryable : name === "Sandbox.Timedout";
+    if (!mayPass || left === 0) return resultOf<Refreshed>(outcome).verifyCode;
+  }
+}
+
 describe.each([{ duplicateOwnNodeId: true }, { duplicateOwnNodeId: false }])("on a platform with %j", (variant) => {
   test.each([
     { kind: "cut", applied: true },
@@ -27,6 +38,8 @@ describe.each([{ duplicateOwnNodeId: true }, { duplicateOwnNodeId: false }])("on
     { kind: "cutAt", bytes: 20, applied: true },
     { kind: "hang", applied: true },
     { kind: "redirect", applied: true },
+    { kind: "foreign", applied: true },
+    { kind: "foreign", applied: false },
   ] as const)("an answer lost by %j is recovered with a key: one state, one code", async (fault) => {
     rekey = await startRekey(variant);
     await rekey.refresh({ deviceId: "device-2" });
@@ -42,8 +55,7 @@ describe.each([{ duplicateOwnNodeId: true }, { duplicateOwnNodeId: false }])("on
 
   test("a hundred concurrent repeats with one key leave one state and one code", async () => {
     rekey = await startRekey(variant);
-    const outcomes = await Promise.all(Array.from({ length: 100 }, () => rekey.refresh(withKey)));
-    const codes = outcomes.map((outcome) => resultOf<Refreshed>(outcome).verifyCode);
+    const codes = await Promise.all(Array.from({ length: 100 }, () => askedUntilAnswered()));
     expect(new Set(codes).size).toBe(1);
     expect(new Set(history().map(({ nodeId, verifyCode }) => `${nodeId} ${verifyCode}`)).size).toBe(1);
   });

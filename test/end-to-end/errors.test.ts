@@ -101,6 +101,7 @@ test.each([
   [{ kind: "truncated", applied: true }, "PlatformReplyError", 502],
   [{ kind: "garbage" }, "PlatformReplyError", 502],
   [{ kind: "redirect" }, "PlatformReplyError", 502],
+  [{ kind: "foreign" }, "PlatformReplyError", 502],
   [{ kind: "code", code: "999999", status: 400 }, "PlatformReplyError", 502],
   [{ kind: "huge" }, "PlatformUnavailableError", 503],
 ] as const)("a read answered by %j is %s", async (fault, name, status) => {
