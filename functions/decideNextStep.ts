@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
 import { appId, codeOrigin, deviceId, nodeId, timeoutSeconds } from "../shared/device.ts";
 import { isErrorName, traitsOf } from "../shared/errors.ts";
-import { faultsOf } from "../shared/faults.ts";
-import { invalidInput } from "../shared/http/faults.ts";
 import { idempotencyKey } from "../shared/http/fields.ts";
 import { defineOperation } from "../shared/http/operation.ts";
+import { invalidInput } from "../shared/http/parse-input.ts";
 import { readCause } from "../shared/http/thrown-error.ts";
+import { faultsOf } from "../shared/input-faults.ts";
 import { defaultLimitSeconds, limitSeconds, secondsToWait } from "../shared/patience.ts";
 
 /** `derived` (default) from the idempotency key, or the new hardware's nodeId, for agents that want the two equal. */

@@ -3,8 +3,8 @@ import { appId, timeoutSeconds } from "../shared/device.ts";
 import { RekeyError } from "../shared/errors.ts";
 import { compareInput, judgeInput, type LineCounts, planGeneration } from "../shared/fleet/planning.ts";
 import { openRun, runName } from "../shared/fleet/run-store.ts";
-import { parseInput } from "../shared/http/faults.ts";
 import { defineOperation } from "../shared/http/operation.ts";
+import { parseInput } from "../shared/http/parse-input.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import { createObjectStore, createS3Client, type ObjectStore } from "../shared/runtime/objects.ts";
 

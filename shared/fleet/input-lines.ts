@@ -1,5 +1,5 @@
 import { appId, deviceId, nodeId, timeoutSeconds, verifyCode } from "../device.ts";
-import { faultsOf } from "../faults.ts";
+import { faultsOf } from "../input-faults.ts";
 import { jsonOf } from "../json.ts";
 import type { CsvRecord } from "./csv.ts";
 import { HashIndex, hashOf, NumberList } from "./hash-index.ts";

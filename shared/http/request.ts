@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { type Fault, RekeyError } from "../errors.ts";
 import { jsonOf, memberOf, valueAt } from "../json.ts";
-import { invalidInput } from "./faults.ts";
+import { invalidInput } from "./parse-input.ts";
 
 /** The event of an API Gateway HTTP API, payload format 2.0, as far as we read it. */
 export type HttpEvent = APIGatewayProxyEventV2;

@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
 import type { Middleware, Request } from "./chain.ts";
-import { parseInput } from "./faults.ts";
+import { parseInput } from "./parse-input.ts";
 
 interface ValidatorOptions {
   readonly input: z.ZodMiniType;

@@ -1,6 +1,6 @@
 import { appId, deviceId, nodeId } from "../device.ts";
 import { type Fault, RekeyError } from "../errors.ts";
-import { faultsOf, listed } from "../faults.ts";
+import { faultsOf, listed } from "../input-faults.ts";
 import { type Finding, findingsOf } from "./findings.ts";
 import { hasCheckDigit, imeiIn } from "./imei.ts";
 import { type Delivered, type OperationNames, operationNames } from "./operation.ts";

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { codeOrigin } from "../device.ts";
 import { type Fault, RekeyError } from "../errors.ts";
-import { faultsOf, listed } from "../faults.ts";
+import { faultsOf, listed } from "../input-faults.ts";
 import { limitSeconds } from "../patience.ts";
 import { evaluate, type Task } from "./expressions.ts";
 import { type Field, fieldOf } from "./field.ts";

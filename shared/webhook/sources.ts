@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { type Fault, RekeyError } from "../errors.ts";
-import { listed } from "../faults.ts";
+import { listed } from "../input-faults.ts";
 import { jsonOf, memberOf } from "../json.ts";
 import { type Clock, type Deadline, isRecent } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";

@@ -8,7 +8,7 @@ import {
   RekeyError,
   traitsOf,
 } from "../../shared/errors.ts";
-import { faultsOf, listed } from "../../shared/faults.ts";
+import { faultsOf, listed } from "../../shared/input-faults.ts";
 import { jsonOf, memberOf, valueAt } from "../../shared/json.ts";
 
 // The table of errors that the users of this service are given.

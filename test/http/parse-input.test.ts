@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod/mini";
 import { RekeyError } from "../../shared/errors.ts";
-import { invalidInput, parseInput } from "../../shared/http/faults.ts";
+import { invalidInput, parseInput } from "../../shared/http/parse-input.ts";
 
 const schema = z.strictObject({
   text: z.optional(z.string().check(z.minLength(1), z.maxLength(3))),

@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
 import { type Fault, RekeyError } from "../errors.ts";
-import { faultsOf, listed } from "../faults.ts";
+import { faultsOf, listed } from "../input-faults.ts";
 
 /**
  * The value of an input, `null` members counting as absent.
