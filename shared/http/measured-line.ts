@@ -1,6 +1,6 @@
 import { RekeyError } from "../errors.ts";
 import type { Clock } from "../runtime/clock.ts";
-import type { Metrics, Outcome } from "../runtime/metrics.ts";
+import type { InvocationOutcome, Metrics } from "../runtime/metrics.ts";
 import type { Middleware, Request } from "./chain.ts";
 
 interface MeasuredLineOptions {
@@ -12,7 +12,7 @@ interface MeasuredLineOptions {
 
 /** One measured line at the end of each invocation: how it ended, how long it took, what was counted meanwhile. */
 export function measuredLine({ operation, clock, metrics }: MeasuredLineOptions): Middleware {
-  const end = ({ internal }: Request, outcome: Outcome): void => {
+  const end = ({ internal }: Request, outcome: InvocationOutcome): void => {
     const durationMs = Math.round(clock.elapsed() - internal.startedAtMs);
     metrics.flush({ operation, outcome, durationMs, requestId: internal.requestId });
   };

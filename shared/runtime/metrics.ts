@@ -24,13 +24,13 @@ export const counterNames = [
 export type CounterName = (typeof counterNames)[number];
 
 /** How an invocation ended: well, by an error of the family, or by a fault of our own. */
-export type Outcome = "ok" | ErrorName | "UnexpectedError";
+export type InvocationOutcome = "ok" | ErrorName | "UnexpectedError";
 
 /** One invocation, as the line that ends it tells it. */
-export interface Invocation {
+export interface MeasuredInvocation {
   /** The function's name: `authenticate`, `refreshDeviceKey`, `statusCheck`, `ticketWebhook`, ... */
   readonly operation: string;
-  readonly outcome: Outcome;
+  readonly outcome: InvocationOutcome;
   /** From the event's arrival to the answer, in milliseconds. */
   readonly durationMs: number;
   /** Kept in the line as a field, never as a dimension: it joins the metrics to the other log lines. */
@@ -42,7 +42,7 @@ export interface Metrics {
   /** Adds to a counter; 1 when `by` is absent. Costs no I/O. */
   count(name: CounterName, by?: number): void;
   /** Writes the one line of this invocation and starts again from zero. */
-  flush(invocation: Invocation): void;
+  flush(invocation: MeasuredInvocation): void;
 }
 
 /** What the metrics need from outside. */

@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { RekeyError } from "../../shared/errors.ts";
 import { createSession } from "../../shared/platform/session.ts";
 import { createLog } from "../../shared/runtime/log.ts";
-import { createMetrics, type Outcome } from "../../shared/runtime/metrics.ts";
+import { createMetrics, type InvocationOutcome } from "../../shared/runtime/metrics.ts";
 import { createSecrets } from "../../shared/runtime/secrets.ts";
 import { createWorld, secretId } from "../platform/stored-session.ts";
 
@@ -68,7 +68,7 @@ async function play(strangerEverySeconds: number, requestEverySeconds: number, f
       return logins.logIn(request);
     },
   });
-  const request = async (): Promise<Outcome> => {
+  const request = async (): Promise<InvocationOutcome> => {
     const deadline = world.within(15_000);
     const token = await session.token(deadline);
     if (token.accessToken === logins.current) return "ok";

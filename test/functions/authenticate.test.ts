@@ -31,7 +31,8 @@ test("the token itself is given on demand, and the log says to whom", async () =
   expect(output.accessToken).toBe("current");
   expect(lines).toEqual([
     expect.objectContaining({
-      ...{ audit: true, message: "Access token handed out", caller: "arn:caller", renew: false, includeToken: true },
+      ...{ audit: true, message: "Access token request", caller: "arn:caller", renew: false, includeToken: true },
+      outcome: "ok",
     }),
   ]);
 });
@@ -47,11 +48,23 @@ test("a token that has just ended is valid for no second more, not for fewer tha
   expect((await ask({}, -1)).output.expiresIn).toBe(0);
 });
 
-test("what keeps a token from being had is thrown", async () => {
-  const { platform, time } = createDevice([]);
-  const error = new RekeyError("SecretsUnavailableError", "The secrets store does not answer");
-  const session = { ...platform.session, current: () => Promise.reject(error) };
-  const dependencies = { platform: { ...platform, session }, clock: time.clock() };
-  const { invocation } = invocationBy(time.clock());
-  await expect(authenticate.run({}, invocation, dependencies)).rejects.toBe(error);
-});
+test.each([
+  [new RekeyError("SecretsUnavailableError", "The secrets store does not answer"), "SecretsUnavailableError"],
+  [new TypeError("inside"), "UnexpectedError"],
+])(
+  "what keeps a token from being had (%s) is thrown, and audited where the token or a login was asked for",
+  async (error, outcome) => {
+    const { platform, time } = createDevice([]);
+    const fail = () => Promise.reject(error);
+    const session = { ...platform.session, current: fail, renew: fail };
+    const dependencies = { platform: { ...platform, session }, clock: time.clock() };
+    const audited = async (input: z.infer<typeof authenticate.input>) => {
+      const { invocation, lines } = invocationBy(time.clock());
+      await expect(authenticate.run(input, invocation, dependencies)).rejects.toBe(error);
+      return lines.map((line) => line["outcome"]);
+    };
+    expect(await audited({})).toEqual([]);
+    expect(await audited({ includeToken: true })).toEqual([outcome]);
+    expect(await audited({ renew: true })).toEqual([outcome]);
+  },
+);

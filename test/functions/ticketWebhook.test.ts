@@ -190,7 +190,7 @@ describe("a sender that keeps the answer", () => {
   });
 
   test("is answered as done when only the note fails; that is counted and told in the log", async () => {
-    desk.fail({ kind: "status" });
+    desk.fail({ kind: "status", writesOnly: true });
     const { output, metrics, lines } = await deliver({ source: "ack" });
     expect(output).toEqual({ operationId });
     expect(metrics.counted).toEqual(["NotesFailed"]);

@@ -2,15 +2,15 @@ import { expect, test } from "vitest";
 import { RekeyError } from "../../shared/errors.ts";
 import { measuredLine } from "../../shared/http/measured-line.ts";
 import { type Clock, systemClock } from "../../shared/runtime/clock.ts";
-import type { Invocation } from "../../shared/runtime/metrics.ts";
+import type { MeasuredInvocation } from "../../shared/runtime/metrics.ts";
 import { requestOf, through } from "./one-request.ts";
 
 /** A link, the lines that it had written, and the hands of its clock. */
 function open() {
-  const lines: Invocation[] = [];
+  const lines: MeasuredInvocation[] = [];
   const hands = { elapsedMs: 1_000 };
   const clock: Clock = { ...systemClock, elapsed: () => hands.elapsedMs };
-  const metrics = { count: () => undefined, flush: (line: Invocation) => void lines.push(line) };
+  const metrics = { count: () => undefined, flush: (line: MeasuredInvocation) => void lines.push(line) };
   return { link: measuredLine({ operation: "operation", clock, metrics }), lines, hands };
 }
 
