@@ -2,7 +2,8 @@ import * as z from "zod/mini";
 
 /** What the platform's replies look like; the only place that knows their names. Unknown fields are dropped. */
 
-const text256 = z.string().check(z.minLength(1), z.maxLength(256));
+/** String(256). */
+const replyText = z.string().check(z.minLength(1), z.maxLength(256));
 
 /** A Boolean that some installations quote: `"false"` is false. */
 const wireBoolean = z.union([
@@ -34,20 +35,20 @@ export const tokenReply = z.object({
 
 /** refresh device key: 200 `{verifyCode, timeout}`; `timeout` in seconds. */
 export const deviceKeyReply = z.object({
-  verifyCode: text256,
+  verifyCode: replyText,
   timeout: z.optional(z.nullable(wireInteger.check(z.nonnegative(), z.maximum(maxSeconds)))),
 });
 
 /** activation status: 200 `{deviceId, activated, name}`. */
 export const activationReply = z.object({
-  deviceId: text256,
+  deviceId: replyText,
   activated: wireBoolean,
   name: z.optional(z.nullable(z.string())),
 });
 
 /** device info: 200 `{deviceId, ..., deviceInfo{nodeId, name, status, ...}}`; words of `status` that we do not know pass. */
 export const deviceReply = z.object({
-  deviceId: text256,
+  deviceId: replyText,
   deviceInfo: z.object({
     nodeId: z.optional(z.nullable(z.string())),
     name: z.optional(z.nullable(z.string())),
