@@ -1,11 +1,14 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { CloudFormationClient } from "@aws-sdk/client-cloudformation";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { takeUpExistingSecrets } from "./existing-secrets.ts";
 import { faultsOf, listOf, readParameters, warningsOf } from "./parameters.ts";
 
 /**
  * What serverless.yml asks for that the framework does not do by itself: it checks what a deployment is told before
- * anything is done, builds before it packages, gives every
+ * anything is done, takes up the secrets that exist, builds before it packages, gives every
  * function a role of its own made of the `grants` its block names, puts the functions into a network when there is one,
  * and the definitions into the state machines of deploy/workflows.yml.
  */
@@ -23,6 +26,7 @@ export default class RekeyPlugin {
         this.completeFunctions();
         this.putInDefinitions();
       },
+      "before:package:initialize": () => this.takeUpSecrets(),
       "before:package:createDeploymentArtifacts": () => build(serverless.serviceDir),
     };
   }
@@ -46,6 +50,20 @@ export default class RekeyPlugin {
     if (["package", "deploy"].includes(serverless.processedInput.commands[0])) {
       for (const warning of warningsOf(parameters)) this.log.warning(warning);
     }
+  }
+
+  /** Secrets that a removed stack has left behind are used again; `serverless package` asks no account and creates all. */
+  async takeUpSecrets() {
+    const { service, processedInput } = this.serverless;
+    if (processedInput.commands.join(" ") !== "deploy") return;
+    const provider = this.serverless.getProvider("aws");
+    const config = await provider.getAwsSdkV3Config();
+    const taken = await takeUpExistingSecrets(service.resources, {
+      secrets: new SecretsManagerClient(config),
+      stacks: new CloudFormationClient(config),
+      stackName: provider.naming.getStackName(),
+    });
+    for (const name of taken) this.log.notice(`The secret ${name} exists and is used as it is`);
   }
 
   /** Roles, network, crash counters: all that follows from the function blocks alone. */

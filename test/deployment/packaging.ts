@@ -51,6 +51,30 @@ export async function packageService(
   parameters: readonly string[] = [],
   files: Readonly<Record<string, string>> = {},
 ): Promise<Packaged> {
+  return onCopy(files, async (directory) => {
+    await run(directory, ["package", ...parameters.map((parameter) => `--param=${parameter}`)]);
+    return collect(join(directory, ".serverless"));
+  });
+}
+
+/**
+ * Runs `serverless deploy` as far as it comes with these variables in the environment, which name stand-ins for AWS.
+ *
+ * @returns what would have been deployed, and what was said
+ */
+export async function deployService(
+  environment: Readonly<Record<string, string>>,
+): Promise<Pick<Packaged, "template"> & { readonly said: string }> {
+  return onCopy({}, async (directory) => {
+    const said = await run(directory, ["deploy"], environment).catch((error: unknown) => String(error));
+    return { ...(await collect(join(directory, ".serverless"))), said };
+  });
+}
+
+async function onCopy<Result>(
+  files: Readonly<Record<string, string>>,
+  work: (directory: string) => Promise<Result>,
+): Promise<Result> {
   const directory = await mkdtemp(join(tmpdir(), "rekey-package-"));
   try {
     for (const name of await readdir(repository)) {
@@ -60,12 +84,7 @@ export async function packageService(
     }
     await symlink(join(repository, "node_modules"), join(directory, "node_modules"), "dir");
     for (const [path, text] of Object.entries(files)) await writeFile(join(directory, path), text);
-    await run(directory, [
-      join(repository, "node_modules/serverless/bin/serverless.js"),
-      "package",
-      ...parameters.map((parameter) => `--param=${parameter}`),
-    ]);
-    return await collect(join(directory, ".serverless"));
+    return await work(directory);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -80,9 +99,10 @@ async function collect(output: string): Promise<Packaged> {
   return { template: JSON.parse(text) as Template, zips };
 }
 
-function run(directory: string, args: readonly string[]): Promise<void> {
+function run(directory: string, args: readonly string[], environment = {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, {
+    const serverless = join(repository, "node_modules/serverless/bin/serverless.js");
+    const child = spawn(process.execPath, [serverless, ...args], {
       cwd: directory,
       env: {
         PATH: `${join(repository, "node_modules/.bin")}:${process.env["PATH"]}`,
@@ -90,6 +110,7 @@ function run(directory: string, args: readonly string[]): Promise<void> {
         TMPDIR: directory,
         npm_config_offline: "true",
         AWS_EC2_METADATA_DISABLED: "true",
+        ...environment,
       },
     });
     let said = "";
@@ -97,7 +118,7 @@ function run(directory: string, args: readonly string[]): Promise<void> {
       stream.on("data", (chunk) => (said = said.concat(String(chunk))));
     child.once("error", reject);
     child.once("close", (code) =>
-      code === 0 ? resolve() : reject(new Error(`serverless ended with ${code}: ${said}`)),
+      code === 0 ? resolve(said) : reject(new Error(`serverless ended with ${code}: ${said}`)),
     );
   });
 }
