@@ -29,11 +29,13 @@ export interface Container {
 }
 
 const clientFolder = join(import.meta.dirname, "runtime-client");
-const awsClient = join(clientFolder, "node_modules/aws-lambda-ric/index.mjs");
+const awsClient = join(clientFolder, "node_modules/aws-lambda-ric");
 
-/** Which runtime client the containers run: AWS's own where it is installed. */
-export const runtimeClient: { readonly name: string; readonly file: string } = existsSync(awsClient)
-  ? { name: "aws-lambda-ric", file: awsClient }
+/** Which runtime client the containers run: AWS's own where it is installed and compiled. */
+export const runtimeClient: { readonly name: string; readonly file: string } = existsSync(
+  join(awsClient, "rapid-client.node"),
+)
+  ? { name: "aws-lambda-ric", file: join(awsClient, "index.mjs") }
   : { name: "a plain loop (aws-lambda-ric is not installed)", file: join(clientFolder, "loop.mjs") };
 
 /** Starts a process with its first event waiting for it, and returns with its first answer. */
