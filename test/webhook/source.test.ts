@@ -20,6 +20,78 @@ async function faultsOf(configuration: unknown): Promise<string> {
 
 /** What stands for itself in a source that is well but for it. */
 const well = "a secret with enough letters";
+
+describe("each of nine sources that an operator wrote", () => {
+  const imei = { deviceId: "device", nodeId: "imei" };
+  const tooShort = "secrets.0 must have at least 16 characters";
+  const ticket = { ...imei, ticketId: "ticket" };
+  const gh = {
+    deviceId: "$match(issue.body, /Device: *(\\S+)/)[0].groups[0]",
+    nodeId: "$match(issue.body, /IMEI: *(\\d{15})/)[0].groups[0]",
+    ticketId: "issue.number",
+  };
+
+  test.each<[string, object, string]>([
+    [
+      "v1whsec",
+      { preset: "standard-webhooks", secrets: ["v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], fields: imei },
+      "none",
+    ],
+    [
+      "urlsafe",
+      { preset: "standard-webhooks", secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2-a_aSw"], fields: imei },
+      "none",
+    ],
+    [
+      "newline",
+      { preset: "shared-secret", secrets: ["abc\n"], reply: "ack", fields: imei },
+      `${tooShort}; secrets.0 must not hold a line end or another control character`,
+    ],
+    [
+      "hexkey",
+      { preset: "hmac", secrets: ["not hex"], signature: { header: "X-Sig", key: "hex" }, fields: imei },
+      `${tooShort}; secrets.0 is not hex, and signature.key says so`,
+    ],
+    [
+      "sha1",
+      {
+        ...{ preset: "hmac", secrets: ["abc"], fields: imei },
+        signature: { header: "X-Hub-Signature", prefix: "sha1=", algorithm: "sha1" },
+      },
+      tooShort,
+    ],
+    [
+      "fresh",
+      {
+        ...{ preset: "shared-secret", secrets: ["abc"], reply: "ack", fields: ticket },
+        ticket: { system: "freshservice", baseUrl: "https://acme.freshservice.com", token: "t" },
+      },
+      tooShort,
+    ],
+    [
+      "snow",
+      {
+        ...{ preset: "shared-secret", secrets: ["abc"], reply: "ack", fields: ticket },
+        ticket: { system: "servicenow", baseUrl: "https://acme.service-now.com", user: "u", token: "t" },
+      },
+      tooShort,
+    ],
+    ["urn", { preset: "shared-secret", secrets: ["abc"], reply: "ack", imei: "urn", fields: imei }, tooShort],
+    [
+      "gh",
+      {
+        ...{ preset: "github", secrets: ["abc"], when: 'action = "labeled"', fields: gh },
+        ticket: { system: "github", token: "t", repository: "a/b" },
+      },
+      tooShort,
+    ],
+  ])("%s has these faults", async (_, configuration, faults) => {
+    expect(await faultsOf(configuration)).toBe(faults);
+    // Nothing else is wrong with it.
+    if (faults === tooShort) expect(await faultsOf({ ...configuration, secrets: [well] })).toBe("none");
+  });
+});
+
 const hmac = (signature: object, secret = well) => ({
   ...{ preset: "hmac", secrets: [secret], signature: { header: "X-Sig", ...signature }, fields },
 });
