@@ -63,7 +63,7 @@ describe("npm run check-source", () => {
       file("payload.json"),
     );
     expect([code, said]).toEqual([0, expect.stringContaining("repository")]);
-    expect(said).toMatch(/would do +re-key this device\n +deviceId +meter-1\n +nodeId +urn:imei:860000000000001/);
+    expect(said).toMatch(/would do +re-key this device\nsent +deviceId: meter-1\n +nodeId: urn:imei:860000000000001/);
     expect(said).toMatch(/operation id +repository-[0-9a-f]{32}/);
   });
 
