@@ -1,45 +1,23 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import * as z from "zod/mini";
-import {
-  type ErrorContext,
-  type ErrorName,
-  errorNames,
-  isErrorName,
-  RekeyError,
-  traitsOf,
-} from "../../shared/errors.ts";
+import { type ErrorContext, errorNames, isErrorName, RekeyError, traitsOf } from "../../shared/errors.ts";
 import { faultsOf, listed } from "../../shared/input-faults.ts";
 import { jsonOf, memberOf, valueAt } from "../../shared/json.ts";
 
-// The table of errors that the users of this service are given.
-const promised: readonly [name: ErrorName, status: number, retryable: boolean][] = [
-  ["InvalidInputError", 400, false],
-  ["ApplicationNotAuthorizedError", 403, false],
-  ["DeviceNotFoundError", 404, false],
-  ["NodeIdTakenError", 409, false],
-  ["NodeIdChangedError", 409, false],
-  ["DeviceNotActiveError", 409, false],
-  ["DeviceOnlineError", 409, true],
-  ["PlatformThrottledError", 429, true],
-  ["RunTakenOverError", 409, false],
-  ["ConfigurationError", 500, false],
-  ["SecretsUnavailableError", 503, true],
-  ["StoreUnavailableError", 503, true],
-  ["RenewalLimitedError", 429, true],
-  ["AccessTokenRejectedError", 502, true],
-  ["PlatformReplyError", 502, true],
-  ["PlatformUnavailableError", 503, true],
-  ["OutcomeUnknownError", 504, true],
-  ["NoteFailedError", 502, true],
-  ["RouteNotFoundError", 404, false],
-  ["MethodNotAllowedError", 405, false],
-  ["PayloadTooLargeError", 413, false],
-  ["UnsupportedMediaTypeError", 415, false],
-  ["SignatureError", 401, false],
-];
+// The table of errors that the users of this service are given; the last row has several names, one for each status.
+const page = readFileSync(new URL("../../docs/api.md", import.meta.url), "utf8");
+const promised = [...page.matchAll(/^\| (`\w+Error`.*?) \| (\d{3}.*?) \| (yes|no|with a key).*? \|/gm)].flatMap(
+  ([, names = "", statuses = "", retryable]) => {
+    const listed = [...names.matchAll(/`(\w+)`/g)].map(([, name = ""]) => name);
+    const all = statuses.match(/\d{3}/g) ?? [];
+    return listed.map((name, at): [string, number, boolean] => [name, Number(all[at]), retryable !== "no"]);
+  },
+);
 
 describe("the family", () => {
   test.each(promised)("has a %s, of status %d, worth a repeat: %s", (name, status, retryable) => {
+    if (!isErrorName(name)) return expect.fail(`docs/api.md names ${name}, which is none of the family`);
     const error = new RekeyError(name, "It failed");
     expect(error).toBeInstanceOf(Error);
     expect(error).toMatchObject({ name, message: "It failed", status, retryable });
