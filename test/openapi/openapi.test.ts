@@ -27,7 +27,7 @@ describe("dist/openapi.json", () => {
   });
 
   test("gives an example for every error that HTTP can answer, under its own status", () => {
-    const internal = ["NoteFailedError", "StoreUnavailableError"];
+    const internal = ["NoteFailedError", "RunTakenOverError", "StoreUnavailableError"];
     const examples = operations.flatMap(({ operation }) =>
       Object.entries(operation.responses).flatMap(([status, { content }]) => {
         const { examples: named = {} } = (content?.["application/problem+json"] ?? {}) as {
