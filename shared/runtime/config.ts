@@ -28,7 +28,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     webhooksSecretId: environment["REKEY_WEBHOOKS_SECRET_ID"] ?? "",
     workflowArn: environment["REKEY_WORKFLOW_ARN"] ?? "",
     fleetBucket: environment["REKEY_FLEET_BUCKET"] ?? "",
-    objectsEndpoint: environment["AWS_ENDPOINT_URL_S3"] ?? environment["AWS_ENDPOINT_URL"] ?? "",
+    objectsEndpoint: environment["AWS_ENDPOINT_URL_S3"] || environment["AWS_ENDPOINT_URL"] || "",
     logLevel: environment["LOG_LEVEL"] ?? "INFO",
     stage: environment["REKEY_STAGE"] ?? "dev",
   };

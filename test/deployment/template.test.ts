@@ -83,6 +83,16 @@ describe("the emitted template", () => {
     }
     expect(ofType(jwt, "AWS::SecretsManager::Secret")).toEqual([]);
   });
+
+  test("encrypts the bucket under KMS with a key of the bucket's own, so that an object costs no call", () => {
+    const [, bucket] = ofType(iam, "AWS::S3::Bucket").find(([id]) => id === "FleetBucket") ?? [];
+    expect(bucket?.DeletionPolicy).toBe("RetainExceptOnCreate");
+    expect(bucket?.Properties["BucketEncryption"]).toEqual({
+      ServerSideEncryptionConfiguration: [
+        { ServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms" }, BucketKeyEnabled: true },
+      ],
+    });
+  });
 });
 
 describe("the gateway", () => {

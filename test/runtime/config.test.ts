@@ -36,5 +36,7 @@ describe("the configuration", () => {
     expect(readConfig({ AWS_ENDPOINT_URL: "all" })).toEqual({ ...nothingConfigured, objectsEndpoint: "all" });
     const both = { AWS_ENDPOINT_URL: "all", AWS_ENDPOINT_URL_S3: "own" };
     expect(readConfig(both)).toEqual({ ...nothingConfigured, objectsEndpoint: "own" });
+    // Empty is absent, as it is to the SDK.
+    expect(readConfig({ ...both, AWS_ENDPOINT_URL_S3: "" }).objectsEndpoint).toBe("all");
   });
 });
