@@ -97,7 +97,7 @@ interface Facts extends View {
   readonly pauseMs: number;
 }
 
-type Row = readonly [name: string, holds: (facts: Facts) => boolean, step: (facts: Facts) => Step];
+type Row = readonly [holds: (facts: Facts) => boolean, step: (facts: Facts) => Step];
 
 const watch = () => look("label", unguardedPauseMs);
 const look = (see: "session" | "label" | "both", pauseMs = 0): Step => ({ step: "wait", pauseMs, see });
@@ -105,39 +105,39 @@ const look = (see: "session" | "label" | "both", pauseMs = 0): Step => ({ step: 
 /** The first row that holds says what is done; the last one always does. */
 const table: readonly Row[] = [
   // Is the wish granted?
-  ["a token grants the wish", ({ fit, isDue }) => fit !== undefined && !isDue, useOr(look("session"))],
-  ["its renewal failed a moment ago", ({ fit, isBarred }) => fit !== undefined && isBarred, useOr(look("session"))],
-  ["the session is to be read", ({ session }) => session === undefined, () => look("session")],
+  [({ fit, isDue }) => fit !== undefined && !isDue, useOr(look("session"))], // A token grants the wish
+  [({ fit, isBarred }) => fit !== undefined && isBarred, useOr(look("session"))], // Its renewal failed a moment ago
+  [({ session }) => session === undefined, () => look("session")], // The session is to be read
 
   // May there be another token?
-  ["a renewal is not allowed, and not soon", isFarOff, refuse],
-  ["a renewal is allowed soon", ({ allowance }) => !allowance.allowed, awaitAllowance],
-  ["the secret has no room for a lease", ({ isFull }) => isFull, logIn],
+  [isFarOff, refuse], // A renewal is not allowed, and not soon
+  [({ allowance }) => !allowance.allowed, awaitAllowance], // A renewal is allowed soon
+  [({ isFull }) => isFull, logIn], // The secret has no room for a lease
 
   // We have moved the label: does it make us the holder?
-  ["the lease is ours", isHolder, logIn],
-  ["others may have moved it too", ({ held, label }) => held !== undefined && label === undefined, watch],
-  ["we moved it last", ({ held }) => held !== undefined, ({ held }) => take(slotVersion(held?.slot ?? 0), false)],
+  [isHolder, logIn], // The lease is ours
+  [({ held, label }) => held !== undefined && label === undefined, watch], // Others may have moved it too
+  [({ held }) => held !== undefined, ({ held }) => take(slotVersion(held?.slot ?? 0), false)], // We moved it last
 
   // We have not: whose is the lease?
-  ["the secret is empty", ({ session }) => session?.versionId === "", () => ({ step: "repair", turn: 0 })],
-  ["it should be free", shouldBeFree, ({ session }) => take(slotVersion(session?.ledger?.turn ?? 0), true)],
-  ["nobody has looked", ({ lease, isLate }) => lease === "unseen" && !isLate, () => look("label")],
-  ["there is no time to wait", isOutOfTime, useOr({ step: "fail", why: "time" })],
-  ["others were first", ({ lease }) => lease === "unseen", ({ pauseMs }) => look("both", pauseMs)],
-  ["none of us wrote the session", ({ session }) => session?.ledger === undefined, repair],
-  ["there is none", ({ lease }) => lease === "absent", () => ({ step: "lay" })],
-  ["it is free", ({ lease }) => lease === "free", ({ label, isGuarded }) => take(label?.at ?? "", isGuarded)],
-  ["its holder died", ({ lease }) => lease === "overdue", relieve],
-  ["another renews", () => true, ({ pauseMs }) => look("both", pauseMs)],
+  [({ session }) => session?.versionId === "", () => ({ step: "repair", turn: 0 })], // The secret is empty
+  [shouldBeFree, ({ session }) => take(slotVersion(session?.ledger?.turn ?? 0), true)], // It should be free
+  [({ lease, isLate }) => lease === "unseen" && !isLate, () => look("label")], // Nobody has looked
+  [isOutOfTime, useOr({ step: "fail", why: "time" })], // There is no time to wait
+  [({ lease }) => lease === "unseen", ({ pauseMs }) => look("both", pauseMs)], // Others were first
+  [({ session }) => session?.ledger === undefined, repair], // None of us wrote the session
+  [({ lease }) => lease === "absent", () => ({ step: "lay" })], // There is none
+  [({ lease }) => lease === "free", ({ label, isGuarded }) => take(label?.at ?? "", isGuarded)], // It is free
+  [({ lease }) => lease === "overdue", relieve], // Its holder died
+  [() => true, ({ pauseMs }) => look("both", pauseMs)], // Another renews
 ];
 
 /** What a sandbox does next: a pure function of what it sees. */
 export function nextStep(view: View): Step {
   const facts = factsOf(view);
-  const row = table.find(([, holds]) => holds(facts));
+  const row = table.find(([holds]) => holds(facts));
   if (row === undefined) throw new TypeError("The last row of the table holds for every view");
-  return row[2](facts);
+  return row[1](facts);
 }
 
 /** The token that would do, but that is near its end: the one to go on with where it cannot be renewed. */
