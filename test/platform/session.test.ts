@@ -18,6 +18,13 @@ describe("an empty session", () => {
     expect(new Set(tokens.map(({ accessToken }) => accessToken))).toEqual(new Set([world.logins.current]));
   });
 
+  test("is filled just so where the secret is called by its ARN", async () => {
+    const { arn } = world.store.store.find(secretId);
+    const ids = [arn, secretId, arn.slice(0, -7)];
+    const tokens = await Promise.all(ids.map((id) => world.open({ id }).token(within(15_000))));
+    expect(new Set(tokens.map(({ accessToken }) => accessToken))).toEqual(new Set(["token-1"]));
+  });
+
   test("is created when the secret itself is missing", async () => {
     world = createWorld({});
     const [token] = await Promise.all(sandboxes(3).map((session) => session.token(within(15_000))));

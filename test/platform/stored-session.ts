@@ -30,6 +30,8 @@ export interface SandboxOptions {
   readonly clock?: Clock;
   readonly way?: Way;
   readonly random?: () => number;
+  /** What the secret is called; by default its name. */
+  readonly id?: string;
 }
 
 /** A session as one sandbox has it, what it logged and the metrics that it counted. */
@@ -60,13 +62,13 @@ export function createWorld(
     time,
     store: simulated,
     logins,
-    open: ({ logIn = logins.logIn, clock = time.clock(), way = {}, random = () => 0.5 } = {}) => {
+    open: ({ logIn = logins.logIn, clock = time.clock(), way = {}, random = () => 0.5, id = secretId } = {}) => {
       const lines: string[] = [];
       const counted: string[] = [];
       const metrics = createMetrics({ write: () => undefined, clock, stage: "test" });
       const session = createSession({
         secrets: createSecrets(simulated.client(way), time.clock()),
-        secretId,
+        secretId: id,
         logIn,
         clock,
         log: createLog("INFO", (line) => lines.push(line)),
