@@ -1,6 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { LogIn } from "../../shared/platform/login.ts";
-import { inNewWorlds, secretId, type World } from "./stored-session.ts";
+import { createWorld, inNewWorlds, secretId, type World } from "./stored-session.ts";
 
 let world: World;
 inNewWorlds((fresh) => {
@@ -117,5 +117,36 @@ test("a token that is refused when its stored session has ended is followed by a
   expect(await session.replace(first, within(5_000))).toMatchObject({
     renewed: true,
     token: { accessToken: "token-2" },
+  });
+});
+
+describe("a secret that takes no further versions", () => {
+  test.each<[string, string | null, number]>([
+    ["empty", null, 0],
+    ["with room for a begin alone", null, 1],
+    ["with half of the slots", null, 4],
+    ["that holds garbage", "garbage", 1],
+    ["that holds garbage, with some slots", "garbage", 3],
+  ])("and is %s leaves each sandbox a token of its own, and says so", async (_, text, versionLimit) => {
+    vi.restoreAllMocks();
+    world = createWorld({ [secretId]: text }, { versionLimit });
+    const session = world.open();
+    const { accessToken } = await session.token(within(15_000));
+    expect(accessToken).toBe(world.logins.current);
+    expect(session.lines.join("\n")).toContain("the secret has too many versions");
+    // Also where the stored token is asked for, and after a refusal: spaced as in any conflict.
+    expect((await session.current(within(15_000))).accessToken).toBe(accessToken);
+    expect(world.logins.count).toBe(1);
+    const token = await session.current(within(15_000));
+    for (let round = 0; round < 3; round += 1) await session.replace(token, within(15_000)).catch(() => undefined);
+    expect(world.logins.count).toBeLessThanOrEqual(4);
+  });
+
+  test("has each of five cold sandboxes log in at most once a request", async () => {
+    vi.restoreAllMocks();
+    world = createWorld({ [secretId]: null }, { versionLimit: 0 });
+    const tokens = await Promise.all(Array.from({ length: 5 }, () => world.open().token(within(15_000))));
+    expect(tokens).toHaveLength(5);
+    expect(world.logins.count).toBe(5);
   });
 });
