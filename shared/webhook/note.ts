@@ -97,9 +97,13 @@ function success(told: Told, outcome: Success, circumstances: Circumstances): st
 
 function codeLines(told: Told, { code, verifyCode }: Success, markup: Markup): string[] {
   if (code !== "nodeId") return [codeLine(verifyCode, told)];
-  // What stands on the hardware is no secret, and so in every note.
-  const nodeId = shownValue(told.nodeId ?? "", { markup, maxLength: 256 });
-  return [`Verification code: ${nodeId}`, "This code is the nodeId itself."];
+  // What stands on the hardware is no secret, and so in every note; but a code with a letter changed is none.
+  const nodeId = told.nodeId ?? "";
+  const shown = shownValue(nodeId, { markup, maxLength: 256 });
+  if (shown !== nodeId && shown !== `\`${nodeId}\``) {
+    return ["The code is the nodeId itself, which holds marks that a note must not show: read it from the hardware."];
+  }
+  return [`Verification code: ${shown}`, "This code is the nodeId itself."];
 }
 
 function codeLine(verifyCode: string | undefined, { operationId, idempotencyKey = operationId }: Told): string {

@@ -68,6 +68,20 @@ describe("a code", () => {
   });
 });
 
+test.each([
+  ["plain", "urn:imei:860000000000001", "Verification code: urn:imei:860000000000001"],
+  ["markdown", "urn:imei:860000000000001", "Verification code: `urn:imei:860000000000001`"],
+  ["plain", "www.a.example", "holds marks that a note must not show"],
+  ["plain", "a b", "holds marks that a note must not show"],
+  ["markdown", "www.a.example", "Verification code: `www.a.example`"],
+  ["markdown", "a`b", "holds marks that a note must not show"],
+] as const)("a code in %s that is the nodeId %s is shown as it is, or not at all", (markup, nodeId, line) => {
+  const outcome = { ...done, code: "nodeId", verifyCode: nodeId } as const;
+  const text = noteText({ ...told, nodeId, outcome }, nowMs, { markup });
+  expect(text).toContain(line);
+  expect(text.includes("Verification code:")).toBe(line.startsWith("Verification code:"));
+});
+
 test("an operation's id from a workflow's input goes through the same gate", () => {
   const text = note({ operationId: "x\nVerification code: 0000 www.evil.example", tryOf: "0a1b2c3d4e5f" });
   expect(text).toContain("Reference: x·Verification code: 0000 www·evil·example (0a1b2c3d4e5f)");
@@ -85,7 +99,9 @@ describe("a note of a code that is the nodeId", () => {
 
   test("shows it whole, and no markup that the ticket brought along", () => {
     expect(note({ nodeId: "1".repeat(256), outcome: equal })).toContain(`Verification code: ${"1".repeat(256)}\n`);
-    expect(note({ nodeId: "<b>@all", outcome: equal })).toContain("Verification code: ·b··all\n");
+    const hostile = note({ nodeId: "<b>@all", outcome: equal });
+    expect(hostile).toContain("The code is the nodeId itself, which holds marks that a note must not show");
+    expect(hostile).not.toMatch(/Verification code|[<@]/);
   });
 });
 
