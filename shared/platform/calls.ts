@@ -93,12 +93,12 @@ export function createPlatformCalls(clock: Clock, metrics: Metrics): PlatformCal
   ): Promise<z.output<Schema>> {
     const transport = transportFor(credentials);
     const result = await transport.send(exchange);
-    const judgement = judge(result, kind, callersAppId);
-    if (judgement.kind === "error") {
-      if (judgement.error.name === "PlatformThrottledError") metrics.count("Throttles");
-      throw judgement.error;
+    const body = judge(result, kind, callersAppId);
+    if (body instanceof RekeyError) {
+      if (body.name === "PlatformThrottledError") metrics.count("Throttles");
+      throw body;
     }
-    const parsed = schema.safeParse(judgement.body);
+    const parsed = schema.safeParse(body);
     if (parsed.success && speaksOfIt(parsed.data)) return parsed.data;
     // Whatever this answers, the next answer on the connection may be as far off.
     if (result.kind === "reply") transport.distrust(result);
@@ -208,27 +208,24 @@ function addressed(collection: string, { deviceId, appId }: DeviceAddress): stri
   return `${collection}/${encodeURIComponent(deviceId)}${query}`;
 }
 
-type Judgement =
-  | { readonly kind: "body"; readonly body: unknown }
-  | { readonly kind: "error"; readonly error: RekeyError };
-
-/** What came of an exchange says: the code decides, then whether anything can have been changed. */
-function judge(result: SendResult, kind: Kind, callersAppId: boolean): Judgement {
-  if (result.kind === "unsent") return { kind: "error", error: result.error };
-  if (result.kind === "lost") return { kind: "error", error: unanswered(kind, result.cause) };
+/**
+ * What came of an exchange says: the code decides, then whether anything can have been changed.
+ *
+ * @returns the body of a success, or the error that the caller is to have
+ */
+function judge(result: SendResult, kind: Kind, callersAppId: boolean): unknown {
+  if (result.kind === "unsent") return result.error;
+  if (result.kind === "lost") return unanswered(kind, result.cause);
   const { status, text } = result;
   const body = jsonOf(text);
   const coded = errorReply.safeParse(body);
-  if (coded.success) return { kind: "error", error: codedError(coded.data.error_code, status, kind, callersAppId) };
-  if (status >= 500) return { kind: "error", error: unanswered(kind, `HTTP ${status}`) };
-  if (status < 200 || status >= 300) {
-    const isOfHeader = status === 431 || (status === 400 && body === undefined);
-    const cause = isOfHeader ? new HeaderRefusal(`HTTP ${status}`) : `HTTP ${status} without a code`;
-    if (kind === "change") return { kind: "error", error: unanswered(kind, cause) };
-    const message = "The platform's answer has no error code";
-    return { kind: "error", error: new RekeyError("PlatformReplyError", message, { cause }) };
-  }
-  return { kind: "body", body };
+  if (coded.success) return codedError(coded.data.error_code, status, kind, callersAppId);
+  if (status >= 500) return unanswered(kind, `HTTP ${status}`);
+  if (status >= 200 && status < 300) return body;
+  const isOfHeader = status === 431 || (status === 400 && body === undefined);
+  const cause = isOfHeader ? new HeaderRefusal(`HTTP ${status}`) : `HTTP ${status} without a code`;
+  if (kind === "change") return unanswered(kind, cause);
+  return new RekeyError("PlatformReplyError", "The platform's answer has no error code", { cause });
 }
 
 /** Installations differ in how they spell letters. */
