@@ -12,9 +12,10 @@ interface Sample {
 }
 
 const rateOverMs = 60_000;
+const barWidth = 20;
 
-/** A view that reckons the pace from what it was told in the last minute. */
-export function createFleetView(): FleetView {
+/** A view that reckons the pace from what it was told in the last minute. @param hasBar whether to draw one */
+export function createFleetView(hasBar = false): FleetView {
   const samples: Sample[] = [];
   return {
     line(progress, nowMs) {
@@ -22,14 +23,31 @@ export function createFleetView(): FleetView {
       const settled = done + failed + (round === 1 ? waiting : 0);
       if (samples.at(-1)?.atMs !== updatedAtMs) samples.push({ atMs: updatedAtMs, settled });
       while (samples.length > 2 && (samples[1]?.atMs ?? 0) < nowMs - rateOverMs) samples.shift();
-      const perMinute = rateOf(samples);
-      const percent = Math.floor((100 * (done + failed)) / Math.max(1, total));
-      const counts = `${done} done, ${failed} failed, ${waiting} waiting of ${total} (${percent} %)`;
+      const share = (done + failed) / Math.max(1, total);
+      const bar = hasBar ? `[${"#".repeat(Math.floor(share * barWidth)).padEnd(barWidth, ".")}] ` : "";
+      const counts = `${bar}${done} done, ${failed} failed${errorsOf(progress)}, ${waiting} waiting of ${total} (${Math.floor(100 * share)} %)`;
       if (finished) return counts;
+      if (progress.stopped !== undefined) return `${counts}, ${outageOf(progress.stopped, nowMs)}`;
+      const perMinute = rateOf(samples);
       const left = total - done - failed - waiting;
       return `${counts}, ${perMinute} a minute, ${prospect(left, waiting, perMinute, nowMs)}`;
     },
   };
+}
+
+/** The errors that most failed by, with their share of what was tried. */
+function errorsOf({ errors, done, failed }: RunProgress): string {
+  const most = Object.entries(errors).sort(([, one], [, other]) => other - one);
+  if (most.length === 0) return "";
+  const said = most.slice(0, 2).map(([error, count]) => `${error} ${((100 * count) / (done + failed)).toFixed(1)} %`);
+  return ` (${said.join(", ")})`;
+}
+
+/** Nothing is promised while nothing goes on. */
+function outageOf({ error, cause, nextTryAtMs }: NonNullable<RunProgress["stopped"]>, nowMs: number): string {
+  if (nextTryAtMs === undefined) return `stopped: ${error}: ${cause}`;
+  const seconds = Math.max(0, Math.ceil((nextTryAtMs - nowMs) / 1_000));
+  return `waits: ${error}, tried again ${seconds === 0 ? "now" : `in ${seconds} s`}`;
 }
 
 function rateOf(samples: readonly Sample[]): number {

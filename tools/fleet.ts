@@ -1,190 +1,176 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { parseArgs } from "node:util";
-import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { DescribeExecutionCommand, ListExecutionsCommand, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
-import { localFleetBucket } from "../local/step-functions/part.ts";
-import { readFleetInput } from "../shared/fleet/input.ts";
-import type { FleetFault } from "../shared/fleet/input-lines.ts";
-import type { ResultLine } from "../shared/fleet/lines.ts";
-import { runProgress } from "../shared/fleet/run-store.ts";
+import { openRun, type RunControl } from "../shared/fleet/run-store.ts";
+import { memberOf } from "../shared/json.ts";
+import { type Cloud, openCloud } from "./fleet-cloud.ts";
+import { type Command, help, readCommand, UsageError } from "./fleet-command.ts";
+import { follow } from "./fleet-follow.ts";
+import { type Judged, judge, type LocalInput, upload } from "./fleet-input.ts";
+import { compare, costOf, durationOf, type FoundRun, findRun } from "./fleet-plan.ts";
 import { createFleetView } from "./fleet-view.ts";
 
 // `npm run fleet -- devices.csv`: re-keys a fleet and shows how far it is. Works against `npm start`; with --bucket and
 // --workflow (both are outputs of the stack) against AWS, with the credentials and the region that the SDK finds.
-// The run's name is made of the file's name and content: the same file again goes on where it was.
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    run: { type: "string" },
-    bucket: { type: "string" },
-    /** ARN of the state machine rekeyFleet. */
-    workflow: { type: "string" },
-    "calls-per-minute": { type: "string", default: "95" },
-    /** Seconds until a code ends, for devices whose line says none; 0: never. */
-    timeout: { type: "string" },
-    "app-id": { type: "string" },
-    /** How long devices that are online are tried again, in seconds. */
-    limit: { type: "string", default: "86400" },
-    /** Share of devices, in percent, that may fail. */
-    tolerated: { type: "string", default: "20" },
-    "include-code": { type: "boolean", default: false },
-    "dry-run": { type: "boolean", default: false },
-    /** Where the result goes; default: beside the input. */
-    out: { type: "string" },
-  },
-});
-
-const onAws = values.bucket !== undefined || values.workflow !== undefined;
-const local = {
-  region: "eu-central-1",
-  credentials: { accessKeyId: "AKIDLOCALFLEET", secretAccessKey: "local-secret-access-key" },
-};
-const s3 = new S3Client(
-  onAws
-    ? {}
-    : { ...local, endpoint: process.env["AWS_ENDPOINT_URL_S3"] ?? "http://127.0.0.1:3005", forcePathStyle: true },
-);
-const workflows = new SFNClient(
-  onAws ? {} : { ...local, endpoint: process.env["AWS_ENDPOINT_URL_SFN"] ?? "http://127.0.0.1:3004" },
-);
-const bucket = values.bucket ?? localFleetBucket;
-const stateMachineArn =
-  values.workflow ?? "arn:aws:states:eu-central-1:123456789012:stateMachine:rekey-local-rekeyFleet";
-// An execution is named after its run and the time; Step Functions takes 80 characters.
-const longestRunName = 65;
-const pollMs = onAws ? 5_000 : 500;
 
 try {
-  process.exitCode = await main();
+  const command = readCommand(process.argv.slice(2));
+  process.exitCode = await main(command, openCloud(command.bucket, command.workflow));
 } catch (error) {
-  const refused = error instanceof AggregateError || (error instanceof Error && error.message.includes("ECONNREFUSED"));
-  const hint = refused && !onAws ? "Nothing runs on this machine: run npm start in another terminal first" : undefined;
-  console.error(hint ?? (error instanceof Error ? error.message : error));
-  process.exitCode = 1;
+  const isUsage = error instanceof UsageError;
+  console.error(isUsage ? `${error.message}\n\nnpm run fleet -- --help says more` : wordsOf(error));
+  process.exitCode = isUsage ? 2 : 1;
 }
 
-async function main(): Promise<number> {
-  const [file] = positionals;
-  if (file === undefined || positionals.length > 1) throw new Error("Usage: npm run fleet -- devices.csv [--dry-run]");
-  if (onAws && (values.bucket === undefined || values.workflow === undefined)) {
-    throw new Error("Against AWS both --bucket and --workflow are needed");
+/** What failed, without a stack, and what to do where that is known. */
+function wordsOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  const text = `${cause instanceof Error ? `${cause.name}: ${cause.message}` : cause}`;
+  const refused = cause instanceof AggregateError || text.includes("ECONNREFUSED");
+  return refused ? "Nothing answers: run npm start in another terminal first, or name --bucket and --workflow" : text;
+}
+
+async function main(command: Command, cloud: Cloud): Promise<number> {
+  switch (command.verb) {
+    case "help":
+      console.log(help);
+      return 0;
+    case "start":
+      return start(command, cloud);
+    case "status":
+      return status(command.subject, cloud);
+    case "resume":
+      return resume(command, cloud);
+    case "pace":
+      return control(command.subject, cloud, { want: "run", callsPerMinute: command.callsPerMinute ?? 95 });
+    default:
+      return control(command.subject, cloud, { want: command.verb });
   }
-  const text = await readFile(file, "utf8");
-  const { devices, faults } = await judge(file);
-  if (faults.length > 0) {
-    for (const { line, message } of faults) console.error(`${file}:${line}: ${message}`);
-    console.error(`${faults.length} faults; nothing was sent`);
+}
+
+async function start(command: Command, cloud: Cloud): Promise<number> {
+  const file = command.subject;
+  if (!existsSync(file)) throw new UsageError(`There is no file ${file}`);
+  const code = command.input["code"] === "nodeId" ? "nodeId" : "derived";
+  const input: LocalInput = { file, imei: command.imei, code };
+  const judged = await judge(input, ({ line, column, message }, kind) => {
+    const place = column === undefined ? `${file}:${line}` : `${file}:${line} (${column})`;
+    console.error(`${place}: ${message}${kind === "warning" ? " (a warning)" : ""}`);
+  });
+  if (judged.faults > 0) {
+    console.error(`${judged.faults} faults; nothing was sent`);
     return 1;
   }
-  console.log(`${devices} devices, no faults`);
-  if (values["dry-run"]) return 0;
-  const run = values.run ?? nameOf(file, text);
-  if (run.length > longestRunName) {
-    console.error(`The run's name has more than ${longestRunName} characters; nothing was sent`);
-    return 1;
+  console.log(`${judged.size} devices, no faults${judged.warnings > 0 ? `, ${judged.warnings} warnings` : ""}`);
+  const found = await runOf(command, judged, cloud);
+  if (command.dryRun) return preview(command, input, found, cloud);
+  const run = found?.run ?? command.run ?? nameOf(file);
+  const tellRun =
+    found === undefined ? "" : ` goes on, begun ${new Date(found.plan.startedAtMs).toISOString().slice(0, 10)}`;
+  console.log(`Run ${run}${tellRun}; Ctrl-C leaves it running, the same command shows it again`);
+  let executionArn = await cloud.running(run);
+  if (executionArn === undefined) {
+    const key = `input/${run}`;
+    await upload(input, cloud.objects, key);
+    executionArn = await cloud.start(run, { run, key, ...command.input });
   }
-  const executionArn = (await running(run)) ?? (await start(run, text));
-  console.log(`Run ${run}; Ctrl-C leaves it running, the same command shows it again`);
-  const { status, error, cause } = await follow(run, executionArn);
-  const result = await read(`runs/${run}/result.jsonl`);
-  if (result !== undefined) await tell(result, values.out ?? `${file}.result.jsonl`);
-  if (status === "SUCCEEDED") return 0;
-  console.error(`The run ended with ${status}${error === undefined ? "" : `: ${error}: ${cause ?? ""}`}`);
-  return 1;
+  return follow({ run, executionArn, input, out: command.out ?? `${file}.result.jsonl` }, cloud);
 }
 
-async function judge(file: string) {
-  const faults: FleetFault[] = [];
-  let devices = 0;
-  for await (const entries of readFleetInput(createReadStream(file))) {
-    for (const entry of entries) {
-      if (entry.kind === "device") devices += 1;
-      else if (entry.kind === "fault") faults.push(entry.fault);
-      else console.error(`${file}:${entry.fault.line}: ${entry.fault.message} (a warning)`);
-    }
+/** The run that goes on with this input; a run that has a part of its devices is not passed by silently. */
+async function runOf(command: Command, judged: Judged, cloud: Cloud): Promise<FoundRun | undefined> {
+  if (command.run !== undefined) {
+    const plan = await openRun(command.run, cloud.objects).readPlan();
+    return plan && { run: command.run, plan, share: 1 };
   }
-  return { devices, faults };
+  if (command.isNew) return undefined;
+  const found =
+    command.dryRun && cloud.isLocal
+      ? await findRun(cloud.objects, judged).catch(() => undefined)
+      : await findRun(cloud.objects, judged);
+  if (found === undefined || found.share >= 0.5) return found;
+  throw new UsageError(
+    `Run ${found.run} has some ${Math.ceil(found.share * 100)} % of these devices: go on with it by --run ${found.run}, or begin another one by --new, which gives them other codes`,
+  );
 }
 
-function nameOf(file: string, text: string): string {
+async function preview(
+  command: Command,
+  input: LocalInput,
+  found: FoundRun | undefined,
+  cloud: Cloud,
+): Promise<number> {
+  const timeout = Number(command.input["timeout"] ?? 604_800);
+  const appId = command.input["appId"];
+  const options = { timeout, ...(typeof appId === "string" ? { appId } : {}) };
+  const lines = await compare(cloud.objects, found, input, options);
+  const todo = lines.added + lines.changed + lines.tried + lines.untried;
+  const minutes = todo / Number(command.input["callsPerMinute"] ?? 95);
+  if (found !== undefined) {
+    console.log(
+      `Run ${found.run} goes on: ${lines.done} done, ${lines.changed} changed, ${lines.tried} tried before, ${lines.removed} done and not in this input`,
+    );
+  }
+  console.log(
+    `${todo} to be done: ${durationOf(minutes)}, about ${costOf(minutes).toFixed(2)} dollars; nothing was sent`,
+  );
+  if (timeout > 0 && minutes * 60 > timeout)
+    console.log("The run lasts longer than its codes: give a longer --timeout");
+  return 0;
+}
+
+/** A name of the file's and the day's; the run is found by its devices, whatever the file is called then. */
+function nameOf(file: string): string {
   const name = basename(file)
     .replace(/\.[^.]*$/, "")
     .replace(/[^A-Za-z0-9_-]/g, "-")
     .slice(0, 40);
-  return `${name}-${createHash("sha256").update(text).digest("hex").slice(0, 12)}`;
+  const now = new Date();
+  const tail = createHash("sha256").update(now.toISOString()).digest("hex").slice(0, 6);
+  return `${name}-${now.toISOString().slice(0, 10)}-${tail}`;
 }
 
-/** The execution that already works on the run. */
-async function running(run: string): Promise<string | undefined> {
-  const { executions = [] } = await workflows.send(
-    new ListExecutionsCommand({ stateMachineArn, statusFilter: "RUNNING" }),
+async function status(run: string, cloud: Cloud): Promise<number> {
+  const progress = await openRun(run, cloud.objects).readProgress();
+  if (progress === undefined) throw new UsageError(`There is no run ${run}`);
+  console.log(createFleetView().line(progress, Date.now()));
+  const { want } = await openRun(run, cloud.objects).readControl();
+  const state = progress.finished
+    ? "It is over"
+    : want === "run"
+      ? `${progress.callsPerMinute} calls a minute`
+      : `To ${want}`;
+  console.log(`${state}; last heard of ${new Date(progress.updatedAtMs).toISOString()}`);
+  if (progress.stopped !== undefined) console.log(`${progress.stopped.error}: ${progress.stopped.cause}`);
+  return 0;
+}
+
+async function control(run: string, cloud: Cloud, wanted: RunControl): Promise<number> {
+  const store = openRun(run, cloud.objects);
+  const [progress, before] = await Promise.all([store.readProgress(), store.readControl()]);
+  if (progress === undefined) throw new UsageError(`There is no run ${run}`);
+  if (progress.finished) throw new UsageError(`Run ${run} is not under way`);
+  await store.writeControl({ ...before, ...wanted });
+  const said = wanted.want === "run" ? `goes at ${wanted.callsPerMinute} calls a minute` : `is told to ${wanted.want}`;
+  console.log(`Run ${run} ${said}; a batch hears of it within five seconds`);
+  return 0;
+}
+
+/** Starts the run again with what it was started with; the first devices have been tried. */
+async function resume({ subject: run, out, input: changes }: Command, cloud: Cloud): Promise<number> {
+  const store = openRun(run, cloud.objects);
+  const [plan, { callsPerMinute, want }] = await Promise.all([store.readPlan(), store.readControl()]);
+  if (plan === undefined) throw new UsageError(`There is no run ${run}`);
+  let executionArn = await cloud.running(run);
+  if (executionArn !== undefined && want !== "run")
+    await store.writeControl({ want: "run", ...(callsPerMinute && { callsPerMinute }) });
+  const includeCode = changes["includeCode"] === true || plan.input["includeCode"] === true;
+  const again = { ...plan.input, canary: 0, ...(callsPerMinute && { callsPerMinute }), ...changes, includeCode };
+  executionArn ??= await cloud.start(run, again);
+  console.log(`Run ${run} goes on; Ctrl-C leaves it running`);
+  const code = memberOf(plan.input, "code") === "nodeId" ? "nodeId" : "derived";
+  return follow(
+    { run, executionArn, input: { file: "", imei: undefined, code }, out: out ?? `${run}.result.jsonl` },
+    cloud,
   );
-  return executions.find(({ name }) => name?.startsWith(`${run}--`))?.executionArn;
-}
-
-async function start(run: string, text: string): Promise<string> {
-  const key = `input/${run}`;
-  await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: text }));
-  const input = {
-    ...{ run, key, includeCode: values["include-code"] },
-    callsPerMinute: Number(values["calls-per-minute"]),
-    limitSeconds: Number(values.limit),
-    toleratedFailurePercentage: Number(values.tolerated),
-    ...(values.timeout === undefined ? {} : { timeout: Number(values.timeout) }),
-    ...(values["app-id"] === undefined ? {} : { appId: values["app-id"] }),
-  };
-  const { executionArn = "" } = await workflows.send(
-    new StartExecutionCommand({
-      ...{ stateMachineArn, name: `${run}--${Date.now()}`, input: JSON.stringify(input) },
-    }),
-  );
-  return executionArn;
-}
-
-async function follow(run: string, executionArn: string) {
-  const view = createFleetView();
-  let shown = "";
-  for (;;) {
-    const execution = await workflows.send(new DescribeExecutionCommand({ executionArn }));
-    const text = await read(`runs/${run}/progress.json`);
-    const line = text === undefined ? "" : view.line(runProgress.parse(JSON.parse(text)), Date.now());
-    if (line !== "" && line !== shown) {
-      process.stdout.write(process.stdout.isTTY ? `\r\u001b[K${line}` : `${line}\n`);
-      shown = line;
-    }
-    if (execution.status !== "RUNNING") {
-      if (process.stdout.isTTY) process.stdout.write("\n");
-      return execution;
-    }
-    await delay(pollMs);
-  }
-}
-
-async function read(key: string): Promise<string | undefined> {
-  try {
-    const { Body: body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-    return await body?.transformToString("utf8");
-  } catch (error) {
-    if (error instanceof NoSuchKey) return undefined;
-    throw error;
-  }
-}
-
-async function tell(result: string, path: string): Promise<void> {
-  // It may hold codes.
-  await writeFile(path, result, { mode: 0o600 });
-  const lines = result.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as ResultLine]));
-  const failed = Map.groupBy(
-    lines.filter(({ status }) => status === "failed"),
-    ({ error }) => error ?? "not tried",
-  );
-  for (const [error, devices] of failed) {
-    const examples = devices.slice(0, 3).map(({ line, deviceId }) => `${deviceId} (line ${line})`);
-    console.log(`${error}: ${devices.length}, such as ${examples.join(", ")}. ${devices[0]?.advice ?? ""}`);
-  }
-  console.log(`Result: ${path}, ${lines.length} lines`);
 }

@@ -119,16 +119,19 @@ function sorted(device: FleetDevice, known: KnownLines, counts: LineCounts): { l
 }
 
 async function* devicesOf(input: PlanInput, objects: ObjectStore): AsyncGenerator<FleetDevice[]> {
-  const { timeout, appId, code } = input;
-  const defaults = { timeout, ...(appId === undefined ? {} : { appId }) };
-  for await (const entries of readFleetInput(await bytesOf(objects, input.key), { code })) {
-    yield entries.flatMap((entry) => {
-      if (entry.kind !== "device") return [];
-      const device = { ...defaults, ...entry.device };
-      const own = code === "nodeId" ? (device.verifyCode ?? device.nodeId) : device.verifyCode;
-      return [own === undefined ? device : { ...device, verifyCode: own }];
-    });
+  for await (const entries of readFleetInput(await bytesOf(objects, input.key), { code: input.code })) {
+    yield entries.flatMap((entry) => (entry.kind === "device" ? [withDefaults(entry.device, input)] : []));
   }
+}
+
+/** A device with what the run says where its line says nothing. */
+export function withDefaults(
+  line: FleetDevice,
+  { timeout, appId, code }: Pick<PlanInput, "timeout" | "appId" | "code">,
+): FleetDevice {
+  const device = { timeout, ...(appId === undefined ? {} : { appId }), ...line };
+  const own = code === "nodeId" ? (device.verifyCode ?? device.nodeId) : device.verifyCode;
+  return own === undefined ? device : { ...device, verifyCode: own };
 }
 
 /** What the lines of the input are to the run; changes nothing. */

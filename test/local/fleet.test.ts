@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createFleetView } from "../../tools/fleet-view.ts";
 import { startWorkflowSystem, type WorkflowSystem } from "../workflows/system.ts";
 
@@ -44,6 +44,14 @@ describe("the view", () => {
     );
   });
 
+  test("promises nothing in an outage, and says when it is tried again", () => {
+    const stopped = { error: "PlatformUnavailableError", cause: "Down", tries: 2, nextTryAtMs: startedAtMs + 90_000 };
+    const line = createFleetView(true).line(later(60, { done: 500, stopped }), startedAtMs + 60_000);
+    expect(line).toBe(
+      "[##########..........] 500 done, 0 failed, 0 waiting of 1000 (50 %), waits: PlatformUnavailableError, tried again in 30 s",
+    );
+  });
+
   test("does not reckon with what it has not seen", () => {
     expect(createFleetView().line(progress, startedAtMs)).toContain("pace not known yet");
   });
@@ -61,38 +69,118 @@ describe("npm run fleet", () => {
     await rm(folder, { recursive: true });
   });
 
+  const path = (name: string) => join(folder, name);
   async function fleet(...args: string[]): Promise<{ code: unknown; said: string }> {
-    const child = spawn(
-      process.execPath,
-      [fileURLToPath(new URL("../../tools/fleet.ts", import.meta.url)), join(folder, "devices.csv"), ...args],
-      { env: { ...process.env, AWS_ENDPOINT_URL_SFN: local.workflows.url, AWS_ENDPOINT_URL_S3: local.objects.url } },
-    );
+    const child = spawn(process.execPath, [fileURLToPath(new URL("../../tools/fleet.ts", import.meta.url)), ...args], {
+      env: { ...process.env, AWS_ENDPOINT_URL_SFN: local.workflows.url, AWS_ENDPOINT_URL_S3: local.objects.url },
+    });
     let said = "";
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (chunk) => (said = said.concat(String(chunk))));
     const [code] = await once(child, "close");
     return { code, said };
   }
+  const linesIn = async (name: string) =>
+    (await readFile(path(name), "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
 
-  test("re-keys a fleet, shows how far it is and leaves the result beside the input", async () => {
+  test("re-keys a fleet, leaves its result beside the input, and goes on with it when what failed was corrected", async () => {
     const deviceIds = local.simulator.devices.many(40);
-    await writeFile(join(folder, "devices.csv"), `deviceId\n${deviceIds.join("\n")}\nnobody\n`);
-    const { code, said } = await fleet("--calls-per-minute=2000", "--include-code");
-    expect([code, said]).toEqual([0, expect.stringContaining("40 done, 1 failed, 0 waiting of 41 (100 %)")]);
-    expect(said).toContain("DeviceNotFoundError: 1, such as nobody (line 42)");
-    const lines = (await readFile(join(folder, "devices.csv.result.jsonl"), "utf8")).trim().split("\n");
+    await writeFile(path("devices.csv"), `deviceId\n${deviceIds.join("\n")}\nnobody\n`);
+    const { code, said } = await fleet(path("devices.csv"), "--calls-per-minute=2000", "--include-code");
+    expect([code, said]).toEqual([
+      0,
+      expect.stringContaining("40 done, 1 failed (DeviceNotFoundError 2.4 %), 0 waiting of 41"),
+    ]);
+    expect(said).toContain("DeviceNotFoundError: 1, such as line 42");
+    const lines = await linesIn("devices.csv.result.jsonl");
     expect(lines).toHaveLength(41);
-    expect(JSON.parse(lines[0] ?? "")).toMatchObject({
-      ...{ deviceId: "fleet-1", status: "done" },
-      verifyCode: local.simulator.devices.get("fleet-1")?.verifyCode,
-    });
+    const verifyCode = local.simulator.devices.get("fleet-1")?.verifyCode;
+    expect(lines[0]).toMatchObject({ deviceId: "fleet-1", status: "done", verifyCode });
+    expect(await readFile(path("devices.csv.failed.csv"), "utf8")).toMatch(
+      /"nobody","","","","","","DeviceNotFoundError"/,
+    );
+
+    // The corrected file has another name, and is the same run.
+    local.simulator.devices.set("somebody");
+    await writeFile(path("corrected.csv"), `deviceId\nsomebody\n${deviceIds.join("\n")}\n`);
+    const dry = await fleet(path("corrected.csv"), "--dry-run");
+    expect(dry.said).toMatch(/goes on: 40 done, 0 changed, 0 tried before, 0 done and not in this input/);
+    expect(dry.said).toMatch(/1 to be done: 1 minutes, about 0\.\d\d dollars; nothing was sent/);
+    const calls = local.simulator.counters.requests.refreshDeviceKey;
+    expect(await fleet(path("corrected.csv"), "--calls-per-minute=2000", "--include-code")).toMatchObject({ code: 0 });
+    expect(local.simulator.counters.requests.refreshDeviceKey - calls).toBe(1);
+    expect((await linesIn("corrected.csv.result.jsonl"))[1]).toMatchObject({ deviceId: "fleet-1", verifyCode });
+  }, 60_000);
+
+  test("pauses, tells and goes on by its verbs", async () => {
+    const deviceIds = local.simulator.devices.many(600);
+    await writeFile(path("devices.csv"), `deviceId\n${deviceIds.join("\n")}\n`);
+    // Slow enough for verbs that take seconds to start on a busy machine.
+    const following = fleet(path("devices.csv"), "--calls-per-minute=180", "--run=june");
+    const changed = () => local.simulator.counters.requests.refreshDeviceKey;
+    await vi.waitUntil(() => changed() > 20, { timeout: 60_000 });
+    expect(await fleet("pace", "june", "240")).toMatchObject({ code: 0 });
+    expect(await fleet("pause", "june")).toMatchObject({ code: 0 });
+    expect(await following).toMatchObject({ code: 4, said: expect.stringContaining("RunPaused") });
+    const before = changed();
+    expect(await fleet("status", "june")).toMatchObject({ code: 0, said: expect.stringContaining("of 600") });
+    expect(await fleet("stop", "june")).toMatchObject({ code: 2, said: expect.stringContaining("is not under way") });
+    expect(changed()).toBe(before);
+    const out = path("rest.jsonl");
+    expect(await fleet("resume", "june", "--calls-per-minute=9000", "--out", out)).toMatchObject({ code: 0 });
+    expect(changed()).toBe(600);
+    expect(await linesIn("rest.jsonl")).toHaveLength(600);
+  }, 180_000);
+
+  test("lists every fault with its line and column and sends nothing", async () => {
+    await writeFile(path("devices.csv"), "deviceId,nodeId\na/b,1\nok,8.63704E+14\n,2\n");
+    const { code, said } = await fleet(path("devices.csv"));
+    expect(code).toBe(1);
+    expect(said.match(/devices\.csv:[234] \((deviceId|nodeId)\): /g)).toHaveLength(3);
+    expect(local.workflows.executions.size + local.objects.objects.size).toBe(0);
   });
 
-  test("lists every fault with its line and sends nothing", async () => {
-    await writeFile(join(folder, "devices.csv"), "deviceId,nodeId\na/b,1\nok,1\n,2\n");
-    const { code, said } = await fleet();
-    expect(code).toBe(1);
-    expect(said.match(/devices\.csv:[234]: /g)).toHaveLength(3);
-    expect(local.workflows.executions.size + local.objects.objects.size).toBe(0);
+  test("writes nodeIds as IMEIs where that is wanted, each on its own line, and refuses what is none", async () => {
+    const [one = "", other = ""] = local.simulator.devices.many(2);
+    await writeFile(
+      path("good.csv"),
+      `deviceId,nodeId\n${one},86 000000 000001 5\n\n${other},urn:imei:860000000000023\n`,
+    );
+    expect(await fleet(path("good.csv"), "--imei=urn")).toMatchObject({ code: 0 });
+    expect((await linesIn("good.csv.result.jsonl")).map(({ line, nodeId }) => [line, nodeId])).toEqual([
+      [2, "urn:imei:860000000000015"],
+      [4, "urn:imei:860000000000023"],
+    ]);
+    await writeFile(path("bad.csv"), "deviceId,nodeId\nd-1,12345\n");
+    expect(await fleet(path("bad.csv"), "--imei=bare")).toMatchObject({
+      code: 1,
+      said: expect.stringContaining("bad.csv:2 (nodeId)"),
+    });
+  }, 30_000);
+
+  test.each([
+    [["--limit=soon"], "--limit must be a number"],
+    [["--limit=1.5"], "--limit must be a whole number"],
+    [["--code=imei"], "--code is not valid"],
+    [["--colour=red"], "Unknown option '--colour'"],
+    [["--bucket=b"], "both --bucket and --workflow"],
+    [["--imei=none"], "--imei must be urn or bare"],
+    [["pace", "june"], "Name an input, or a verb and a run"],
+    [[], "Name an input, or a verb and a run"],
+    [["nowhere.csv"], "There is no file nowhere.csv"],
+    [["status", "nobodys"], "There is no run nobodys"],
+  ])("told %j says what is wrong, and nothing else", async (args, words) => {
+    const needsInput = args.length > 0 && args.every((one) => one.startsWith("--"));
+    if (needsInput) await writeFile(path("devices.csv"), "deviceId\nd-1\n");
+    const { code, said } = await fleet(...(needsInput ? [path("devices.csv")] : []), ...args);
+    expect([code, said]).toEqual([2, expect.stringContaining(words)]);
+    expect(said).not.toMatch(/\n {4}at /);
+  });
+
+  test("explains itself", async () => {
+    expect(await fleet("--help")).toMatchObject({ code: 0, said: expect.stringContaining("Exit code: 0 done") });
   });
 });

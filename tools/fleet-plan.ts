@@ -1,0 +1,69 @@
+import type { KnownLines } from "../shared/fleet/known-lines.ts";
+import { knownLines, withDefaults } from "../shared/fleet/planning.ts";
+import { openRun, type RunPlan } from "../shared/fleet/run-store.ts";
+import { commonShare } from "../shared/fleet/sketch.ts";
+import type { ObjectStore } from "../shared/runtime/objects.ts";
+import { entriesOf, type Judged, type LocalInput } from "./fleet-input.ts";
+
+/** A run that has an input's devices. */
+export interface FoundRun {
+  readonly run: string;
+  readonly plan: RunPlan;
+  /** Of the smaller of both, 0 to 1. */
+  readonly share: number;
+}
+
+const mostRuns = 200;
+
+/** The run that has most of these devices in common with an input; the newest of several. */
+export async function findRun(objects: ObjectStore, input: Judged): Promise<FoundRun | undefined> {
+  let found: FoundRun | undefined;
+  for (const run of (await objects.folders("runs/")).slice(-mostRuns)) {
+    const plan = await openRun(run, objects).readPlan();
+    if (plan === undefined) continue;
+    const share = commonShare(input, { size: plan.total, hashes: plan.sketch });
+    if (share === 0) continue;
+    const isBetter =
+      share > (found?.share ?? 0) || (share === found?.share && plan.startedAtMs > found.plan.startedAtMs);
+    if (isBetter) found = { run, plan, share };
+  }
+  return found;
+}
+
+/** What the lines of a file are to a run; no run: all are new. */
+export async function compare(
+  objects: ObjectStore,
+  run: FoundRun | undefined,
+  input: LocalInput,
+  options: { readonly timeout: number; readonly appId?: string | undefined },
+) {
+  const known: KnownLines = await knownLines(openRun(run?.run ?? "none", objects), run?.plan);
+  const counts = { done: 0, added: 0, changed: 0, tried: 0, untried: 0 };
+  for await (const entries of entriesOf(input)) {
+    for (const entry of entries) {
+      if (entry.kind === "device")
+        counts[known.meet(withDefaults(entry.device, { ...options, code: input.code })).kind] += 1;
+    }
+  }
+  return { ...counts, removed: known.unmetDone };
+}
+
+// Dollars, list prices of eu-central-1 in 2026, rounded up; no free tier.
+const lambdaSecond = 0.0000134;
+const stepTransition = 0.000025;
+const putRequest = 0.0000054;
+const getRequest = 0.00000043;
+const batchMinutes = 4;
+
+/** What so many minutes of a run cost, in dollars: a gigabyte of Lambda all the while, batches, what they keep and look at. */
+export function costOf(minutes: number): number {
+  const looks = minutes * 12;
+  const perBatch = (minutes / batchMinutes) * 4 * stepTransition;
+  return minutes * 60 * lambdaSecond + perBatch + looks * (3 * putRequest + 5 * getRequest);
+}
+
+/** Minutes in words. */
+export function durationOf(minutes: number): string {
+  if (minutes < 90) return `${Math.max(1, Math.ceil(minutes))} minutes`;
+  return minutes < 48 * 60 ? `${Math.ceil(minutes / 60)} hours` : `${(minutes / 1_440).toFixed(1)} days`;
+}
