@@ -9,8 +9,8 @@ import { deliver, senderOf, sourcesOf } from "./ticket-desk/senders.ts";
 // when the story does not come true. A second of the workflow's waiting lasts a hundredth of one.
 const deviceId = "meter-in-elm-street";
 const oldNodeId = "urn:imei:860000000000900";
-const imei = "860000000000901";
-const laterImei = "860000000000902";
+const imei = "860000000000918";
+const laterImei = "860000000000926";
 const zendesk = senderOf("zendesk");
 
 const startedAt = performance.now();

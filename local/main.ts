@@ -2,18 +2,19 @@ import { existsSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { type LocalPlatform, type LocalSystem, startLocalSystem } from "./local-system.ts";
+import { ownSources } from "./own-sources.ts";
 import { createPage } from "./page/page.ts";
 import { freeOrAny } from "./ports.ts";
 import { moodOf } from "./secrets-endpoint/moods.ts";
 import type { StepFunctions } from "./step-functions/endpoint.ts";
 import { workflowParts } from "./step-functions/part.ts";
-import { startTicketDesk, ticketDeskPart } from "./ticket-desk/desk.ts";
+import { startTicketDesk, type TicketDesk, ticketDeskPart } from "./ticket-desk/desk.ts";
 import { sourcesOf } from "./ticket-desk/senders.ts";
 
 // `npm start`: the whole service on this machine, on the built bundles. Ends on Ctrl-C or SIGTERM and leaves nothing behind.
 // Usage: node local/main.ts [--port n] [--lambda-port n] [--secrets-port n] [--control-port n] [--platform-port n]
 //        [--workflows-port n] [--objects-port n] [--desk-port n] [--time-scale n] [--store-mood name]
-//        [--platform module] [--bundles folder] [--log-level level] [--quiet]; REKEY_LOCAL_PORT and the like do the same.
+//        [--platform module] [--bundles folder] [--log-level level] [--sources file] [--quiet]; REKEY_LOCAL_PORT and the like do the same.
 const { values } = parseArgs({
   options: {
     port: { type: "string", default: process.env["REKEY_LOCAL_PORT"] ?? "3000" },
@@ -35,6 +36,8 @@ const { values } = parseArgs({
     },
     bundles: { type: "string", default: fileURLToPath(new URL("../dist", import.meta.url)) },
     "log-level": { type: "string", default: process.env["LOG_LEVEL"] ?? "INFO" },
+    /** A file with webhook sources of one's own, as the webhooks secret holds them. */
+    sources: { type: "string" },
     /** Does not show what the functions log. */
     quiet: { type: "boolean", default: false },
   },
@@ -71,6 +74,7 @@ async function run(): Promise<void> {
   const { startPlatformSimulator }: PlatformModule = await import(pathToFileURL(values.platform).href);
   const startedAt = performance.now();
   const desk = await startTicketDesk(await portOf("desk-port"));
+  const own = values.sources === undefined ? {} : await ownSources(values.sources, desk).catch(closing(desk));
   system = await startLocalSystem({
     platform: async () => startPlatformSimulator({ port: await portOf("platform-port") }),
     parts: [
@@ -84,7 +88,7 @@ async function run(): Promise<void> {
         },
       }),
     ],
-    webhookSources: { ...sourcesOf(desk), terminal: terminalSource },
+    webhookSources: { ...sourcesOf(desk), terminal: terminalSource, ...own },
     aside: (context) => createPage(desk, context, () => workflows?.executions.values() ?? []),
     storeMood: moodOf(values["store-mood"]),
     bundleFolder: values.bundles,
@@ -99,7 +103,15 @@ async function run(): Promise<void> {
   });
   // A signal that came while it was starting found nothing to end.
   if (ending) await system.close();
-  else console.log(described(system, Math.round(performance.now() - startedAt)));
+  else console.log(described(system, Math.round(performance.now() - startedAt), Object.keys(own)));
+}
+
+/** What ends a desk that nothing else would, before the failure goes on. */
+function closing(desk: TicketDesk) {
+  return async (error: unknown): Promise<never> => {
+    await desk.close();
+    throw error;
+  };
 }
 
 /** The port that an option names; where somebody else has it, any free one, which is then said. */
@@ -112,7 +124,8 @@ async function portOf(
   return port;
 }
 
-function described({ url, lambda, secrets, platform, parts, secretIds }: LocalSystem, milliseconds: number): string {
+function described(running: LocalSystem, milliseconds: number, ownNames: readonly string[]): string {
+  const { url, lambda, secrets, platform, parts, secretIds } = running;
   const places: [string, string][] = [
     ["HTTP API", url],
     ["  a page to look at", `${url}/`],
@@ -129,6 +142,9 @@ function described({ url, lambda, secrets, platform, parts, secretIds }: LocalSy
     ),
     ...places.map(([name, place]) => `  ${name.padEnd(24)}${place}`),
     `  Secrets                 ${Object.values(secretIds).join(", ")}`,
+    ...(ownNames.length === 0
+      ? []
+      : [`  Your sources            ${ownNames.join(", ")}; their notes stay on the local desk`]),
     "Try:",
     `  curl -X PUT ${url}/devices/device-1/key -H 'Content-Type: application/json' -d '{"nodeId":"urn:imei:860000000000001"}'`,
     `  curl ${url}/devices/device-1/status`,

@@ -103,12 +103,16 @@ function showWaiting(waiting) {
   byId("none-waits").hidden = texts.length > 0;
 }
 
-function show({ devices, session, platform, notes, waiting, senders, requests, calls }) {
+function show({ devices, session, platform, notes, waiting, senders, sources, requests, calls }) {
   showDevices(devices);
   showWaiting(waiting);
   offer(
     byId("ticket").elements.preset,
     senders.map(({ preset, ticketId }) => [preset, `${preset} (ticket ${ticketId})`]),
+  );
+  offer(
+    byId("payload").elements.source,
+    sources.map((name) => [name, name]),
   );
   for (const place of document.querySelectorAll("[data-of]")) put(place, session[place.dataset.of]);
   for (const button of document.querySelectorAll("[data-platform]")) {
@@ -147,6 +151,10 @@ async function keepUp() {
 byId("ticket").addEventListener("submit", (event) => {
   event.preventDefault();
   post({ do: "ticket", ...Object.fromEntries(new FormData(event.target)) }).catch((error) => say(String(error)));
+});
+byId("payload").addEventListener("submit", (event) => {
+  event.preventDefault();
+  post({ do: "payload", ...Object.fromEntries(new FormData(event.target)) }).catch((error) => say(String(error)));
 });
 for (const button of document.querySelectorAll("[data-platform]")) {
   const act = () => post({ do: "platform", state: button.dataset.platform }).catch((error) => say(String(error)));

@@ -3,12 +3,15 @@ import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
+import { listed } from "../../shared/input-faults.ts";
+import { readSource, sourceFaults } from "../../shared/webhook/source.ts";
 import type { LocalPlatform, PartContext } from "../local-system.ts";
 import type { PlatformSimulator } from "../platform-simulator/simulator.ts";
 import { isForeign } from "../ports.ts";
 import type { TicketDesk } from "../ticket-desk/desk.ts";
 import { deliver, senderOf } from "../ticket-desk/senders.ts";
-import { offeredPresets, type PlatformState, viewOf, type Watched } from "./view.ts";
+import { signed } from "../ticket-desk/signer.ts";
+import { offeredPresets, type PlatformState, sourcesIn, viewOf, type Watched } from "./view.ts";
 
 const here = (path: string) => new URL(path, import.meta.url);
 const installed = (path: string) => new URL(import.meta.resolve(path));
@@ -39,6 +42,7 @@ const action = z.discriminatedUnion("do", [
     deviceId: z.string(),
     imei: z.string().check(z.regex(/^\d{15}$/)),
   }),
+  z.strictObject({ do: z.literal("payload"), source: z.string(), text: z.string() }),
   z.strictObject({ do: z.literal("platform"), state: z.enum(["works", "throttled", "cut"]) }),
   z.strictObject({ do: z.literal("trouble"), kind: z.enum(["lostAnswer", "stranger"]) }),
 ]);
@@ -121,6 +125,8 @@ function createLive(watched: Watched) {
           const { status, text, ms } = await deliver(gatewayUrl, sender, sender.payload(wanted), randomUUID());
           return `${wanted.preset} was answered ${status} after ${ms} ms${operationIn(text)}`;
         }
+        case "payload":
+          return sendPayload(sourcesIn(watched)[wanted.source], wanted, gatewayUrl);
         case "trouble":
           if (wanted.kind === "stranger") killToken();
           else faults.add({ kind: "cut", operation: "refreshDeviceKey", applied: true });
@@ -134,6 +140,25 @@ function createLive(watched: Watched) {
       }
     },
   };
+}
+
+/** Sends a pasted payload as the source's own system would: signed with its secret. @returns what was answered, in words */
+async function sendPayload(
+  configuration: unknown,
+  { source, text }: Extract<Action, { do: "payload" }>,
+  gatewayUrl: string,
+): Promise<string> {
+  try {
+    const { body, headers: proof } = signed(await readSource(source, configuration), text, Date.now());
+    const response = await fetch(`${gatewayUrl}/webhooks/${source}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...proof },
+      body,
+    });
+    return `${source} was answered ${response.status}${operationIn(await response.text())}`;
+  } catch (error) {
+    return `Nothing was sent: ${listed(sourceFaults(error)) || (error instanceof Error ? error.message : "unknown")}`;
+  }
 }
 
 /** The operation that an answer names, else the answer itself. */

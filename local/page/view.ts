@@ -28,6 +28,8 @@ export interface View {
   /** Re-keys that the workflow goes on trying: what keeps each, and what would end the waiting. */
   readonly waiting: readonly { operation: string; deviceId: string; since: string; why: string; ends: string }[];
   readonly senders: readonly { preset: string; ticketId: string }[];
+  /** The webhook sources that a payload can be sent to. */
+  readonly sources: readonly string[];
   /** What the functions measured of their invocations. */
   readonly requests: readonly { at: string; operation: string; outcome: string; ms: number }[];
   readonly calls: readonly {
@@ -56,12 +58,20 @@ export function viewOf(watched: Watched, platform: PlatformState): View {
     notes: newest(desk.notes).map(({ atMs, system, ticketId, text }) => ({ at: iso(atMs), system, ticketId, text })),
     waiting: waitingOf(watched),
     senders: offeredPresets.map((preset) => ({ preset, ticketId: senderOf(preset).ticketId })),
+    sources: Object.keys(sourcesIn(watched)),
     requests: requestsOf(watched),
     calls: newest(simulator.log).map(({ at, operation, deviceId, status, code, ms }) => ({
       ...{ at, operation, deviceId, ms },
       answer: `${status === 0 ? "" : status} ${code ?? ""}`.trim(),
     })),
   };
+}
+
+/** The configurations of the webhook sources, by their names; none while the secret is empty. */
+export function sourcesIn({ system: { secrets, secretIds } }: Pick<Watched, "system">): Record<string, unknown> {
+  const versions = [...secrets.store.find(secretIds.webhooksSecret).versions.values()];
+  const text = versions.find(({ labels }) => labels.has("AWSCURRENT"))?.content.text;
+  return text === undefined ? {} : { ...Object(JSON.parse(text)) };
 }
 
 function sessionOf({ simulator, system: { lambda, secrets, secretIds } }: Watched): View["session"] {

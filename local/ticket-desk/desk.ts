@@ -24,6 +24,8 @@ export interface TicketDesk {
   requests(): number;
   /** Makes a ticket known; a note on another one is refused. */
   open(system: string, ticketId: string): void;
+  /** Makes every ticket of a system known. */
+  openAll(system: string): void;
   /** Writes a note as one of the people who work on the ticket would. */
   say(system: string, ticketId: string, text: string): void;
   /** The notes of one ticket. */
@@ -54,6 +56,7 @@ interface Answer {
 export async function startTicketDesk(port = 0): Promise<TicketDesk> {
   const notes: DeskNote[] = [];
   const tickets = new Set<string>();
+  const allOpen = new Set<string>();
   const faults: { readonly fault: DeskFault; left: number }[] = [];
   let requests = 0;
 
@@ -66,7 +69,7 @@ export async function startTicketDesk(port = 0): Promise<TicketDesk> {
     if (judged.kind === "refused") return refuse(judged.status, judged.reason);
     if (judged.kind === "found") return { status: 200, body: judged.body, wrote: false };
     const { system } = api;
-    if (!tickets.has(`${system} ${judged.ticketId}`)) return refuse(404, "No such ticket");
+    if (!tickets.has(`${system} ${judged.ticketId}`) && !allOpen.has(system)) return refuse(404, "No such ticket");
     const own = notes.filter((note) => note.system === system && note.ticketId === judged.ticketId);
     if (judged.kind === "list") return { status: 200, body: api.listed(own, request), wrote: false };
     notes.push({ ...judged, system, atMs: Date.now() });
@@ -106,6 +109,7 @@ export async function startTicketDesk(port = 0): Promise<TicketDesk> {
     url: server.url,
     notes,
     requests: () => requests,
+    openAll: (system) => void allOpen.add(system),
     open: (system, ticketId) => void tickets.add(`${system} ${ticketId}`),
     say: (system, ticketId, text) => void notes.push({ system, ticketId, text, internal: true, atMs: Date.now() }),
     on: (system, ticketId) => notes.filter((note) => note.system === system && note.ticketId === ticketId),

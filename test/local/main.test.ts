@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -79,6 +79,19 @@ test("a port that is taken is said and replaced by a free one", async () => {
   expect(printed).toContain(`Port ${port} (--port) is taken, perhaps by another npm start`);
   expect((await fetch(`${apiOf(printed)}/health`)).status).toBe(200);
   taken.close();
+});
+
+test("it serves webhook sources of one's own, and says which of them it cannot read", async () => {
+  const mine = join(bundles, "mine.json");
+  const source = { preset: "github", secrets: ["a secret of the owner's own"], fields: { deviceId: "device" } };
+  await writeFile(mine, JSON.stringify({ mine: source }));
+  const printed = await start("--port=0", "--sources", mine);
+  expect(printed).toContain("Your sources            mine");
+  child?.kill("SIGTERM");
+  await once(child as ChildProcess, "exit");
+  await writeFile(mine, JSON.stringify({ mine: { ...source, limit: 7 } }));
+  await expect(start("--port=0", "--sources", mine)).rejects.toThrow('mine.json, source "mine": limit is unknown');
+  expect((await once(child as ChildProcess, "exit"))[0]).toBe(1);
 });
 
 test("without bundles it says what to do and ends with code 1", async () => {

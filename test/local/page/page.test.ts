@@ -61,6 +61,7 @@ describe("beside the deployed routes", () => {
     ["text/plain", "{}", 415],
     ["application/json", "{", 400],
     ["application/json", '{"do":"ticket","preset":"zendesk","deviceId":"device-1","imei":"1"}', 400],
+    ["application/json", '{"do":"payload","source":"desk"}', 400],
   ])("a button's request of type %s with %s is refused", async (type, body, status) => {
     const headers = { "content-type": type };
     expect((await fetch(`${system.url}/_local/do`, { method: "POST", headers, body })).status).toBe(status);
@@ -163,6 +164,21 @@ describe.skipIf(browser === undefined)(`in Chromium ${browser?.version() ?? "(NO
     if (process.env["REKEY_SCREENSHOT"] === undefined) return;
     await page.setViewportSize({ width: 1280, height: 1320 });
     await page.screenshot({ path: screenshot });
+  });
+
+  test("a pasted payload is signed with its source's secret, and does what the source makes of it", async () => {
+    await page.getByLabel("Source", { exact: true }).selectOption("field-service");
+    const issue = { key: "FIELD-17", fields: { customfield_10010: "device-3", customfield_10011: "860000000000003" } };
+    const changelog = { items: [{ field: "status", fromString: "Open", toString: "Replaced" }] };
+    await page
+      .getByLabel("Payload, as your system sends it")
+      .fill(JSON.stringify({ webhookEvent: "jira:issue_updated", issue, changelog }));
+    await page.getByRole("button", { name: "Sign and send" }).click();
+    await expect.poll(said).toMatch(/^field-service was answered 202; its operation is field-service-/);
+    await expect.poll(() => simulator.devices.get("device-3")?.nodeId).toBe("860000000000003");
+    await page.getByLabel("Payload, as your system sends it").fill("no JSON");
+    await page.getByRole("button", { name: "Sign and send" }).click();
+    await expect.poll(said).toContain("the body is not JSON");
   });
 
   test("a ticket that waits says what keeps it and what would end it, and then no more", async () => {
