@@ -5,7 +5,8 @@ import { noteText } from "../shared/webhook/note.ts";
 import type { Delivered } from "../shared/webhook/operation.ts";
 import { payloadOf, textOfBody } from "../shared/webhook/payload.ts";
 import type { Source } from "../shared/webhook/source.ts";
-import { mayHoldCode, ticketIdAdvice } from "../shared/webhook/ticket-api.ts";
+import { mayHoldCode } from "../shared/webhook/ticket-api.ts";
+import { ticketIdAdvice } from "../shared/webhook/ticket-ids.ts";
 
 /** A label, and what is said under it; lines of a text stay lines. */
 export type Row = readonly [label: string, value: string];

@@ -52,17 +52,10 @@ export function isTicketId(text: string): boolean {
   return /^(?!\.+$)#?[A-Za-z0-9._-]{1,128}$/.test(text);
 }
 
-/** What to use in place of a ticket's id that its system's API does not take; undefined where it takes it. */
-export function ticketIdAdvice({ system }: Pick<TicketApi, "system">, ticketId: string): string | undefined {
-  const { id, idIn = (seen: string) => seen, lookUp } = systems[system];
-  if (id.is.test(idIn(ticketId)) || lookUp !== undefined) return undefined;
-  return `${system} takes no such id for a ticket: use ${id.called}`;
-}
-
 /** How the id behind a ticket's number is asked for; undefined where the number is the id, or holds it. */
 export function lookUpOf(api: TicketApi, seen: string): LookUp | undefined {
-  const { id, idIn, lookUp } = systems[api.system];
-  if (lookUp === undefined || id.is.test(seen)) return undefined;
+  const { idIn, lookUp } = systems[api.system];
+  if (lookUp === undefined || lookUp.isId.test(seen)) return undefined;
   return {
     request: { ...lookUp.request(idIn?.(seen) ?? seen, api), headers: headersOf(api) },
     idIn: (answer) => lookUp.idIn(jsonOf(answer)),

@@ -46,12 +46,12 @@ export interface Search {
 
 /** How one system's notes are read and written; webhooks.md lists where each fact is from. */
 export interface System {
-  /** What its API takes for a ticket's id, and what that is called where people find it. */
-  readonly id: { readonly is: RegExp; readonly called: string };
   /** A ticket's id out of what people see, where it stands in there; absent: it is the same. */
   readonly idIn?: (seen: string) => string;
   /** Asks for the id of a ticket, where what people see is another one; absent: there is no other one. */
   readonly lookUp?: {
+    /** Whether it is the id itself, and nothing has to be asked. */
+    readonly isId: RegExp;
     readonly request: (seen: string, api: Account) => Omit<TicketRequest, "headers">;
     readonly idIn: (answer: unknown) => string | undefined;
   };
@@ -91,10 +91,8 @@ const requestPageSize = 50;
 // `#264`, `INC-264`, `SR-264`: the number is the id.
 const numberOf = (seen: string) => /^(?:#|[A-Z]{1,5}-)?(\d+)$/i.exec(seen)?.[1] ?? seen;
 const withoutHash = (seen: string) => seen.replace(/^#/, "");
-const isNumber = /^\d+$/;
 
 const fresh = {
-  id: { is: isNumber, called: "the ticket's number" },
   idIn: numberOf,
   needs: ["baseUrl"],
   isInternal: yes,
@@ -123,7 +121,6 @@ const moreToCome = z.object({ isLastPage: z.literal(false) });
 
 export const systems: Readonly<Record<TicketSystem, System>> = {
   zendesk: {
-    id: { is: isNumber, called: "{{ticket.id}}" },
     idIn: withoutHash,
     needs: ["baseUrl", "user"],
     isInternal: yes,
@@ -132,7 +129,6 @@ export const systems: Readonly<Record<TicketSystem, System>> = {
     write: (id, body) => json("PUT", `/api/v2/tickets/${id}.json`, { ticket: { comment: { body, public: false } } }),
   },
   jira: {
-    id: { is: /^([A-Z][A-Z0-9_]+-\d+|\d+)$/, called: "issue.key or issue.id" },
     needs: ["baseUrl", "user"],
     isInternal: ({ role }) => role !== undefined,
     headers: userAndToken,
@@ -144,7 +140,6 @@ export const systems: Readonly<Record<TicketSystem, System>> = {
       }),
   },
   "jira-service-management": {
-    id: { is: /^([A-Z][A-Z0-9_]+-\d+|\d+)$/, called: "issue.key or issue.id" },
     needs: ["baseUrl", "user"],
     isInternal: yes,
     headers: userAndToken,
@@ -163,9 +158,9 @@ export const systems: Readonly<Record<TicketSystem, System>> = {
   freshdesk: fresh,
   freshservice: fresh,
   servicenow: {
-    id: { is: /^[0-9a-f]{32}$/, called: "sys_id" },
     idIn: withoutHash,
     lookUp: {
+      isId: /^[0-9a-f]{32}$/,
       request: (number, { table = "incident" }) =>
         get(`/api/now/table/${table}?sysparm_query=number%3D${number}&sysparm_fields=sys_id&sysparm_limit=1`),
       idIn: (answer) => foundRecord.safeParse(answer).data?.result[0]?.sys_id,
@@ -180,7 +175,6 @@ export const systems: Readonly<Record<TicketSystem, System>> = {
     write: (id, note, { table = "incident" }) => json("PATCH", `/api/now/table/${table}/${id}`, { work_notes: note }),
   },
   pagerduty: {
-    id: { is: /^[A-Z0-9]{7,}$/, called: "event.data.id, or event.data.incident.id, not its number" },
     needs: ["from"],
     baseUrl: "https://api.pagerduty.com",
     isInternal: yes,
@@ -189,7 +183,6 @@ export const systems: Readonly<Record<TicketSystem, System>> = {
     write: (id, content) => json("POST", `/incidents/${id}/notes`, { note: { content } }),
   },
   github: {
-    id: { is: isNumber, called: "issue.number" },
     idIn: withoutHash,
     markup: "markdown",
     needs: ["repository"],
@@ -204,7 +197,6 @@ export const systems: Readonly<Record<TicketSystem, System>> = {
     write: (id, body, { repository = "" }) => json("POST", `/repos/${repository}/issues/${id}/comments`, { body }),
   },
   linear: {
-    id: { is: /^([0-9a-f-]{36}|[A-Z][A-Z0-9]*-\d+)$/, called: "data.id or data.identifier" },
     markup: "markdown",
     needs: [],
     baseUrl: "https://api.linear.app",

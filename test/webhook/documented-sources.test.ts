@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type Reading, readDelivery } from "../../shared/webhook/delivery.ts";
 import { expressionFaults, readSource } from "../../shared/webhook/source.ts";
-import { ticketIdAdvice } from "../../shared/webhook/ticket-api.ts";
+import { ticketIdAdvice } from "../../shared/webhook/ticket-ids.ts";
 import { type Headers, verify } from "../../shared/webhook/verify.ts";
 import { bytes } from "./signing.ts";
 

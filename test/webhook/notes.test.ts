@@ -4,14 +4,8 @@ import { senders } from "../../local/ticket-desk/senders.ts";
 import { RekeyError } from "../../shared/errors.ts";
 import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { writeNote } from "../../shared/webhook/notes.ts";
-import {
-  baseUrlOf,
-  lookUpOf,
-  mayHoldCode,
-  noteRequests,
-  ticketApi,
-  ticketIdAdvice,
-} from "../../shared/webhook/ticket-api.ts";
+import { baseUrlOf, lookUpOf, mayHoldCode, noteRequests, ticketApi } from "../../shared/webhook/ticket-api.ts";
+import { ticketIdAdvice } from "../../shared/webhook/ticket-ids.ts";
 import { ticketSystems } from "../../shared/webhook/ticket-systems.ts";
 
 let desk: TicketDesk;
