@@ -4,7 +4,10 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { startSecretsEndpoint } from "../../local/secrets-endpoint/server.ts";
+import { errorNames } from "../../shared/errors.ts";
+import type { RouteDescription } from "../../shared/http/description.ts";
 import { createHandler } from "../../shared/http/handler.ts";
+import { readConfig } from "../../shared/runtime/config.ts";
 import { operations, ownRoutes } from "../operations.ts";
 import { SimulatedTime } from "../simulation/time.ts";
 import { countersOf, invocationBy } from "./world.ts";
@@ -39,6 +42,40 @@ const pathOf = (key: string) => (key.split(" ")[1] ?? "").replaceAll(/\{\w+\}/g,
 describe.each([...operations.keys()])("%s", (name) => {
   test("has tests of its own", () => {
     expect(existsSync(file(`test/functions/${name}.test.ts`))).toBe(true);
+  });
+
+  test("is made of what its sandbox offers, and asks nobody for anything before it is invoked", () => {
+    const operation = operations.get(name) ?? expect.fail(`No operation ${name}`);
+    const clock = new SimulatedTime().clock();
+    const read: string[] = [];
+    const never = (id: string) => {
+      read.push(id);
+      return Promise.reject(new Error("Nobody is invoked"));
+    };
+    const dependencies = operation.dependencies({
+      ...{ config: readConfig({ REKEY_FLEET_BUCKET: "fleet", REKEY_WORKFLOW_ARN: "arn:aws:states:x" }), clock },
+      ...{ log: invocationBy(clock).invocation.log, metrics: countersOf() },
+      secrets: { read: never, write: never, moveLabel: never, labels: never },
+    });
+    expect(Object.values(dependencies as object).length).toBeGreaterThan(0);
+    expect(Object.values(dependencies as object)).not.toContain(undefined);
+    expect(read).toEqual([]);
+  });
+
+  test("describes each of its routes: what it is for, what it answers, which errors come", async () => {
+    const { descriptions } = (await import(`../../functions/${name}.ts`)) as {
+      descriptions?: () => Record<string, RouteDescription>;
+    };
+    const said = descriptions?.() ?? {};
+    expect(Object.keys(said)).toEqual(Object.keys(operations.get(name)?.routes ?? {}));
+    for (const { operationId, summary, answers, errors } of Object.values(said)) {
+      expect(operationId).toMatch(/^[a-z]\w+$/);
+      expect(summary).toMatch(/^[A-Z].{10,}/);
+      expect(Object.keys(answers).length).toBeGreaterThan(0);
+      for (const [words] of Object.values(answers)) expect(words).toMatch(/^[A-Z]/);
+      expect(errors.length).toBeGreaterThan(0);
+      for (const error of errors) expect(errorNames).toContain(error);
+    }
   });
 
   test("answers no route of another's, no other method and no other path, and touches nothing for it", async () => {

@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import type * as z from "zod/mini";
 import { statusCheck } from "../../functions/statusCheck.ts";
 import { RekeyError } from "../../shared/errors.ts";
+import type { CallContext } from "../../shared/platform/calls.ts";
+import type { Token } from "../../shared/platform/session-document.ts";
 import { createDevice } from "../platform/one-device.ts";
 import { SimulatedTime } from "../simulation/time.ts";
 import { invocationBy } from "./world.ts";
@@ -13,6 +15,11 @@ interface Told {
     readonly name?: string | null;
     readonly status?: string | null;
   };
+  /** What the session holds, and what is wrong with it. */
+  readonly token?: Token;
+  readonly fault?: RekeyError;
+  /** What a read of a device fails with. */
+  readonly readFails?: unknown;
   /** What a part of the service fails with, after 30 ms. */
   readonly failing?: { readonly secret?: unknown; readonly session?: unknown; readonly platform?: unknown };
 }
@@ -48,7 +55,7 @@ async function ask(input: z.infer<typeof statusCheck.input>, told: Told = {}) {
       ...real.session,
       look: async () => {
         await part("session");
-        return { token: undefined, fault: undefined };
+        return { token: told.token, fault: told.fault };
       },
     },
     calls: {
@@ -57,16 +64,18 @@ async function ask(input: z.infer<typeof statusCheck.input>, told: Told = {}) {
         asked.push(["activation", address]);
         return { deviceId: "d", ...activation };
       },
-      deviceInfo: async (_: unknown, address: object) => {
+      deviceInfo: async ({ accessToken, timeoutMs }: CallContext, address: object) => {
         asked.push(["device", address]);
+        if (told.token !== undefined) asked.push([accessToken, timeoutMs]);
+        if (told.readFails !== undefined) throw told.readFails;
         return { deviceId: "d", ...device };
       },
       probe: () => part("platform"),
     },
   };
-  const { invocation } = invocationBy(clock);
+  const { invocation, lines } = invocationBy(clock);
   const output = await statusCheck.run(input, invocation, { platform, clock });
-  return { output, asked, status: statusCheck.statusOf?.(output) };
+  return { output, asked, lines, status: statusCheck.statusOf?.(output) };
 }
 
 describe("a device", () => {
@@ -141,6 +150,60 @@ describe("the service", () => {
     const { output } = await ask({}, { failing: { session: new TypeError("inside") } });
     expect(output).toMatchObject({ session: { ok: false, ms: 30, error: "InternalError" } });
   });
+});
+
+describe("the token that the session holds", () => {
+  const token: Token = { accessToken: "stored", issuedAtMs: 0, expiresAtMs: 9_999_999_999_999 };
+
+  test.each(["DeviceNotFoundError", "ApplicationNotAuthorizedError", "InvalidInputError"] as const)(
+    "is well where a read of no device brings %s",
+    async (name) => {
+      const { output, asked } = await ask({}, { token, readFails: new RekeyError(name, "x") });
+      expect(output).toMatchObject({ ok: true, platform: { ok: true } });
+      expect(asked).toContainEqual(["device", { deviceId: "rekey-status-check" }]);
+      // Of an invocation's fifteen seconds the read takes five at most.
+      expect(asked).toContainEqual(["stored", 5_000]);
+    },
+  );
+
+  test.each(["AccessTokenRejectedError", "PlatformThrottledError"] as const)(
+    "is not where it brings %s",
+    async (name) => {
+      const readFails = new RekeyError(name, "x", { platformCode: "1" });
+      const { output, lines } = await ask({}, { token, readFails });
+      expect(output).toMatchObject({ ok: false, platform: { ok: false, error: name } });
+      expect(lines).toContainEqual(
+        expect.objectContaining({ level: "WARN", part: "platform", outcome: name, platformCode: "1", detail: "x" }),
+      );
+    },
+  );
+
+  test("is not where the read fails by a fault of our own", async () => {
+    const { output } = await ask({}, { token, readFails: new TypeError("inside") });
+    expect(output).toMatchObject({ ok: false, platform: { error: "InternalError" } });
+  });
+
+  test("is not tried where there is none", async () => {
+    expect((await ask({})).asked).not.toContainEqual(["device", { deviceId: "rekey-status-check" }]);
+  });
+});
+
+test("what is wrong with a part is one line, with the fields that it lies in", async () => {
+  const faults = [
+    { path: "baseUrl", message: "is missing" },
+    { path: "ca", message: "is not valid" },
+  ];
+  const secret = new RekeyError("ConfigurationError", "The secret is malformed", { faults });
+  const { lines } = await ask({}, { failing: { secret } });
+  expect(lines).toContainEqual(
+    expect.objectContaining({ level: "ERROR", part: "secret", outcome: "ConfigurationError", field: "baseUrl, ca" }),
+  );
+  const fault = new RekeyError("RenewalLimitedError", "Somebody else logs in");
+  const limited = await ask({}, { fault });
+  expect(limited.output).toMatchObject({ ok: false, session: { ok: false, error: "RenewalLimitedError" } });
+  expect(limited.lines).toEqual([
+    expect.objectContaining({ level: "WARN", part: "session", outcome: "RenewalLimitedError" }),
+  ]);
 });
 
 test("health is answered from the function alone", async () => {
