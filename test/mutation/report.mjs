@@ -1,7 +1,6 @@
 // `node test/mutation/report.mjs [reports/mutation.json ...]`: writes README.md of this folder from the reports of one run or
 // of several that tried a part each; where two have tried the same file, the later one counts.
 import { readFileSync, writeFileSync } from "node:fs";
-import { reasonFor } from "./reasons.mjs";
 
 const paths = process.argv.slice(2);
 if (paths.length === 0) paths.push("reports/mutation.json");
@@ -23,31 +22,6 @@ function row(name, mutants) {
   return `| ${name} | ${tried} | ${killed} | ${late} | ${survived} | ${percent(killed + late, tried)} |`;
 }
 
-/** What stood there, and what was put in its place; in one line each. */
-function change(source, { location, replacement }) {
-  const { start, end } = location;
-  const lines = source.split("\n").slice(start.line - 1, end.line);
-  const last = lines.length - 1;
-  lines[last] = lines[last].slice(0, end.column - 1);
-  lines[0] = lines[0].slice(start.column - 1);
-  const short = (text) => text.replace(/\s+/g, " ").slice(0, 100);
-  return { before: short(lines.join("\n")), after: short(replacement ?? "") };
-}
-
-const code = (text) => (text.includes("`") ? `\`\` ${text} \`\`` : `\`${text}\``).replaceAll("|", "\\|");
-
-function survivors(name, { mutants, source }) {
-  const left = mutants.filter(({ status }) => status === "Survived" || status === "NoCoverage");
-  const lines = left
-    .sort((one, other) => one.location.start.line - other.location.start.line)
-    .map((mutant) => {
-      const { before, after } = change(source, mutant);
-      const reason = reasonFor(name, mutant.mutatorName, before, after);
-      return `| ${name.replace("shared/", "")}:${mutant.location.start.line} | ${code(before)} | ${code(after)} | ${reason} |`;
-    });
-  return lines;
-}
-
 const names = [...files.keys()].sort();
 const all = names.flatMap((name) => files.get(name).mutants);
 const ignored = count(all, "Ignored");
@@ -64,12 +38,7 @@ ${atWorst} % of all would still be noticed.
 ${names.map((name) => row(name, files.get(name).mutants)).join("\n")}
 ${row("**all**", all)}
 
-## What survived, and why
-| where | was | became | why nothing notices |
-|---|---|---|---|
-${names.flatMap((name) => survivors(name, files.get(name))).join("\n")}
+What survived stands in reports/mutation.json, each with its place.
 `;
 writeFileSync(new URL("README.md", import.meta.url), text);
 console.log(row("all", all));
-const open = text.split("\n").filter((line) => line.endsWith("| not looked at |"));
-if (open.length > 0) console.log(`${open.length} survivors have no reason\n${open.join("\n")}`);
