@@ -3,8 +3,8 @@ import { type Deadline, deadlineIn } from "../runtime/clock.ts";
 import { leaseTermMs, slots, slotVersion } from "./lease.ts";
 import { type NewSession, publish } from "./publication.ts";
 import { type Ledger, requestToken, type StoredSession, sessionText, type Token } from "./session-document.ts";
-import type { SessionMemory } from "./session-memory.ts";
-import { isUsable, nextStep, oldTokenOf, type Step, type View, type Wish } from "./session-step.ts";
+import { nameOf, type SessionMemory } from "./session-memory.ts";
+import { isUsable, movesUnguarded, nextStep, oldTokenOf, type Step, type View, type Wish } from "./session-step.ts";
 
 const longestEarlyMs = 6_000;
 // UpdateSecretVersionStage and DescribeSecret bear 50 calls a second from everybody together.
@@ -214,10 +214,11 @@ export class Pursuit {
     const untilMs = clock.elapsed() + leaseTermMs;
     const outcome = await this.#memory.lease.take(from, slot, this.#patience);
     if (outcome === "taken") {
-      this.#heldUntilMs = held === undefined ? untilMs : this.#heldUntilMs;
-      // Another may have published and gone since we read: then there is nothing to renew.
+      this.#heldUntilMs = untilMs;
       const moves = (held?.moves ?? 0) + 1;
-      this.#see({ held: { slot, turn, moves, guarded }, label: undefined, session: undefined });
+      this.#see({ held: { slot, turn, moves, guarded }, label: undefined });
+      // Another may have published and gone since we read: then there is nothing to renew.
+      if (guarded || moves >= movesUnguarded) this.#see({ session: undefined });
     } else {
       const label = outcome === "unlaid" ? { at: undefined, guarded: false, restedMs: 0 } : undefined;
       this.#see({ held: undefined, label, isLate: true });
@@ -292,9 +293,4 @@ export class Pursuit {
     if (held === undefined || clock.elapsed() >= this.#heldUntilMs) return;
     await this.#memory.lease.release(held.slot, held.turn, deadlineIn(1_000, clock));
   }
-}
-
-/** The name of an error for a log line. */
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : "unknown";
 }

@@ -75,8 +75,8 @@ const leastCallMs = 200;
 const leastRenewalMs = 1_500;
 const firstPauseMs = 150;
 const longestPauseMs = 600;
-// A store that guards nothing lets several move the label at once; each further move lets a third of them through.
-const movesUnguarded = 4;
+/** A store that guards nothing lets several move the label at once; each further move lets a third of them through. */
+export const movesUnguarded = 4;
 const unguardedPauseMs = 120;
 
 /** Whether a token can still be used, and for so many milliseconds more. */

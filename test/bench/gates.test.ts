@@ -192,7 +192,11 @@ describe("an invocation", () => {
     [
       "GET /status",
       overHttp("/status"),
-      { cold: { ...none, handshakes: 1, secretCalls: 2 }, warm: { ...none, handshakes: 1, secretCalls: 2 } },
+      // A connection of its own, and the read with the session's token over one that is kept.
+      {
+        cold: { ...coldRequest, handshakes: 2, secretCalls: 2 },
+        warm: { ...oneRequest, handshakes: 1, secretCalls: 2 },
+      },
     ],
     ["ticketWebhook", ticket, { cold: { ...coldRequest, secretCalls: 3 }, warm: oneRequest }],
   ])("of %s makes these calls, cold and warm", async (_name, invoke, expected) => {
