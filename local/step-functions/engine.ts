@@ -73,13 +73,55 @@ function prepareStates(
     }
     if (state["Type"] !== "Map") continue;
     const processor = asState(state["ItemProcessor"]);
+    prepareStates(processor, handlers, options, stopped);
     if (state["ItemReader"] !== undefined) {
+      const children = endTogether(processor, handlers);
       states[name] = readingTask(name, state);
-      handlers[name] = (input) => readItems(input, options);
+      handlers[name] = (input) => {
+        children.haveFailed = false;
+        return readItems(input, options);
+      };
       states[mapOf(name)] = inlineMap(state, processor);
     }
-    prepareStates(processor, handlers, options, stopped);
   }
+}
+
+/**
+ * The interpreter goes on with a Map's other items behind a failed Map's back; a Distributed Map begins no further child.
+ * So once a child has failed, no task of another one does anything.
+ */
+function endTogether(processor: State, handlers: Record<string, Handler>): { haveFailed: boolean } {
+  const children = { haveFailed: false };
+  const states = asState(processor["States"]);
+  for (const [name, value] of Object.entries(states)) {
+    const state = asState(value);
+    const handle = handlers[name];
+    if (state["Type"] === "Fail") {
+      states[name] = failingTask(state);
+      handlers[name] = async (input) => {
+        children.haveFailed = true;
+        throw named(String(asState(input)["error"]), String(asState(input)["cause"]));
+      };
+    } else if (handle !== undefined) {
+      handlers[name] = async (input) => {
+        if (children.haveFailed) throw named("States.Aborted", "Another child has failed");
+        return handle(input);
+      };
+    }
+  }
+  return children;
+}
+
+function failingTask({ Error: error, ErrorPath: errorPath, Cause: cause, CausePath: causePath }: State): State {
+  return {
+    Type: "Task",
+    Resource: "arn:aws:lambda:::function:fails",
+    Parameters: {
+      ...(errorPath === undefined ? { error } : { "error.$": errorPath }),
+      ...(causePath === undefined ? { cause } : { "cause.$": causePath }),
+    },
+    End: true,
+  };
 }
 
 const mapOf = (name: string) => `${name} (items)`;

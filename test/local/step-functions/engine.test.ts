@@ -75,6 +75,23 @@ describe("the interpreter", () => {
     expect(await cut.running.ended).toEqual({ status: "ABORTED" });
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(cut.invoked).toHaveLength(1);
+    const failing = { ...batch, Catch: [{ ErrorEquals: ["States.ALL"], ResultPath: "$.failure", Next: "F" }] };
+    const fails = {
+      M: {
+        ...states.M,
+        ItemProcessor: {
+          ...states.M.ItemProcessor,
+          States: {
+            B: { ...failing, Resource: arn("fails"), End: true, Next: undefined },
+            F: { Type: "Fail", ErrorPath: "$.failure.Error", Cause: "It broke off" },
+          },
+        },
+      },
+    };
+    const broken = await run(fails, { key: "k" }, 0.001, { "b/k": "[1,2,3]" });
+    expect(await broken.running.ended).toMatchObject({ status: "FAILED", error: "DeviceOnlineError" });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(broken.invoked).toEqual([["fails", { item: 1 }]]);
     const missing = await run(states, { key: "none" });
     expect(await missing.running.ended).toMatchObject({ status: "FAILED", error: "S3.NoSuchKey" });
   });
