@@ -82,6 +82,27 @@ const notCalled = [
   ],
   // SHA-256 in JavaScript, for a Node without OpenSSL.
   [/\/sha256\/Sha256Js\.js$/, () => "export const Sha256Js = undefined;"],
+  // Limits of time that a client may be given; ours gives up by the call's own signal.
+  [/\/node-http-handler\/dist-es\/set-connection-timeout\.js$/, () => "export const setConnectionTimeout = () => -1;"],
+  [/\/node-http-handler\/dist-es\/set-request-timeout\.js$/, () => "export const setRequestTimeout = () => -1;"],
+  [/\/node-http-handler\/dist-es\/set-socket-timeout\.js$/, () => "export const setSocketTimeout = () => undefined;"],
+  // Bodies that are streams, or wait to be asked for.
+  [
+    /\/node-http-handler\/dist-es\/write-request-body\.js$/,
+    () => "export const writeRequestBody = async (request, { body }) => void request.end(body);",
+  ],
+  // What a client is noted down to use, for AWS: service-client.mjs says it.
+  [/\/middleware-user-agent\/check-features\.js$/, () => "export const checkFeatures = () => undefined;"],
+  // Binary content.
+  [
+    /\/util-stream\/blob\/Uint8ArrayBlobAdapter\.js$/,
+    () => "// @__NO_SIDE_EFFECTS__\nexport function bindUint8ArrayBlobAdapter() { return class {}; }",
+  ],
+  // Credentials that end and are asked for anew: those of the environment are read at each call.
+  [
+    /\/util-identity-and-auth\/memoizeIdentityProvider\.js$/,
+    () => "// @__NO_SIDE_EFFECTS__\nexport function createIsIdentityExpiredFunction() {}",
+  ],
   // Headers of binary events.
   [/\/signature-v4\/dist-es\/HeaderFormatter\.js$/, () => "export class HeaderFormatter {}"],
   // Streams and blobs of browsers: to ask for their global names is to load them.

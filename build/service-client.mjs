@@ -34,7 +34,13 @@ export class ServiceClient {
     const config = this.#config;
     const { contentType, target } = this.#service;
     const identity = await config.credentials();
-    const features = { ...(config.isCustomEndpoint ? { ENDPOINT_OVERRIDE: "N" } : {}) };
+    // For AWS's statistics, in the SDK's own letters and order.
+    const features = {
+      ...(config.isCustomEndpoint ? { ENDPOINT_OVERRIDE: "N" } : {}),
+      RETRY_MODE_STANDARD: "E",
+      ...(identity.accountId ? { RESOLVED_ACCOUNT_ID: "T" } : {}),
+      ...identity.$source,
+    };
     const { abortSignal } = options;
     const context = { __smithy_context: { abortSignal, features, selectedHttpAuthScheme: { identity } } };
     const body = JSON.stringify(input);

@@ -13,15 +13,15 @@ import { type Bundle, buildBundles, ownerOf, partsOf } from "./bundles.ts";
 
 /** The most that a bundle may weigh, in bytes; one that is not named, what re-keying may. */
 const limits: Readonly<Record<string, { readonly minified: number; readonly gzipped: number }>> = {
-  authenticate: { minified: 124_000, gzipped: 43_000 },
+  authenticate: { minified: 119_000, gzipped: 42_000 },
   decideNextStep: { minified: 60_000, gzipped: 20_500 },
-  statusCheck: { minified: 127_000, gzipped: 44_000 },
-  ticketWebhook: { minified: 176_000, gzipped: 62_000 },
+  statusCheck: { minified: 122_000, gzipped: 43_000 },
+  ticketWebhook: { minified: 172_000, gzipped: 60_500 },
   // What it starts for a source with expressions: the engine, and the payload's reading.
   "ticketWebhook-expressions": { minified: 90_000, gzipped: 29_000 },
-  writeTicketNote: { minified: 119_000, gzipped: 41_500 },
+  writeTicketNote: { minified: 115_500, gzipped: 40_500 },
 };
-const usual = { minified: 130_000, gzipped: 45_000 };
+const usual = { minified: 125_000, gzipped: 44_000 };
 
 /** What no bundle may hold, by path, and what it would cost. */
 const unwanted: readonly [string, RegExp][] = [
