@@ -5,11 +5,13 @@ import { runtimeClient } from "./container.ts";
 import { freezeAndThaw, measure } from "./measure.ts";
 import { pictureOf } from "./picture.ts";
 import { markdownOf, type Run } from "./report.ts";
+import { measureSteps } from "./steps.ts";
 
 const usage = `npm run bench -- [--rounds <number>] [--save]
 
 Measures the built refreshDeviceKey beside a handler that does nothing, one written by hand and a naive one: cold starts,
-warm calls, memory, and calls after a freeze. 15 rounds (the default) take three to six minutes on two cores.
+warm calls, memory, and calls after a freeze; then each step of a ticket, and the whole way to its note. 15 rounds (the
+default) take five to ten minutes on two cores.
 
 --save   writes test/bench/results/ (bench.json, bench.md, bench.svg)
 `;
@@ -29,6 +31,7 @@ if (values.help || !Number.isInteger(rounds) || rounds < 1) {
 
 console.log(`Runtime client: ${runtimeClient.name}`);
 const measured = await measure(rounds, (line) => console.log(line));
+const measuredSteps = await measureSteps(rounds);
 const freezeFailures = { floor: await freezeAndThaw("floor", 100), ours: await freezeAndThaw("ours", 100) };
 const run: Run = {
   at: new Date().toISOString(),
@@ -40,6 +43,7 @@ const run: Run = {
   rounds,
   bundleBytes: statSync(new URL("../../dist/refreshDeviceKey.mjs", import.meta.url)).size,
   measured,
+  measuredSteps,
   freezeFailures,
 };
 console.log(`\n${markdownOf(run)}`);

@@ -1,6 +1,7 @@
 import { ratioOf, type Spread, spreadOf } from "./figures.ts";
 import type { Measured, Samples } from "./measure.ts";
 import { type Contender, contenders } from "./stage.ts";
+import { type MeasuredSteps, stepsTable } from "./steps.ts";
 
 /** One run as it is written down. */
 export interface Run {
@@ -14,6 +15,8 @@ export interface Run {
   readonly rounds: number;
   readonly bundleBytes: number;
   readonly measured: Measured;
+  /** Absent in a run from before they were measured. */
+  readonly measuredSteps?: MeasuredSteps;
   /** Failed calls in a hundred after a freeze, by contender. */
   readonly freezeFailures: Readonly<Partial<Record<Contender, number>>>;
 }
@@ -47,6 +50,7 @@ export function markdownOf(run: Run): string {
     `${rounds} rounds, medians with the middle half in brackets. Trust the ratios, which are taken round by round.`,
     "",
     ...Object.entries(run.measured).flatMap(([roundTripMs, samples]) => tableOf(Number(roundTripMs), samples)),
+    ...(run.measuredSteps === undefined ? [] : stepsTable(run.measuredSteps)),
     "| ours | goal | found | |",
     "|---|---|---|---|",
     ...goalsOf(run).map(

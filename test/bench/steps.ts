@@ -6,6 +6,7 @@ import { startPlatformSimulator } from "../../local/platform-simulator/simulator
 import { startSecretsEndpoint } from "../../local/secrets-endpoint/server.ts";
 import { workflowParts } from "../../local/step-functions/part.ts";
 import { startTicketDesk, ticketApiOf, ticketDeskPart } from "../../local/ticket-desk/desk.ts";
+import { secretOf } from "../../local/ticket-desk/sender.ts";
 import { deliver, senderAt, senderOf } from "../../local/ticket-desk/senders.ts";
 import { startContainer } from "./container.ts";
 import { ratioOf, type Spread, spreadOf } from "./figures.ts";
@@ -58,11 +59,10 @@ export async function measureSteps(rounds: number): Promise<MeasuredSteps> {
   const { configuration } = plain;
   const fields = configuration["fields"] as Record<string, string>;
   const ticket = ticketApiOf(desk, plain.system);
-  const secretsOf = (source: string) => [`the own secret of ${source}`];
   const webhooks = {
-    plain: { ...configuration, secrets: secretsOf("plain"), reply: "result", ticket },
+    plain: { ...configuration, secrets: [secretOf("plain")], reply: "result", ticket },
     expressive: {
-      ...{ ...configuration, secrets: secretsOf("expressive"), reply: "result", ticket },
+      ...{ ...configuration, secrets: [secretOf("expressive")], reply: "result", ticket },
       fields: { ...fields, deviceId: "$trim($lowercase(freshdesk_webhook.ticket_cf_device))" },
     },
   };
@@ -91,7 +91,8 @@ export async function measureSteps(rounds: number): Promise<MeasuredSteps> {
         }
         await container.close();
         assertDone(step, container.firstAnswer);
-        const samples = (measured[step] ??= { coldMs: [], warmMs: [] });
+        const samples = measured[step] ?? { coldMs: [], warmMs: [] };
+        measured[step] = samples;
         // In the first round the session's token is fetched, and the machine's caches are filled.
         if (round > 0) samples.coldMs.push(container.coldMs);
         if (round > 0) samples.warmMs.push(spreadOf(warmMs).median);

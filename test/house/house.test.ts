@@ -60,7 +60,7 @@ describe("imports", () => {
 describe("what is outside has one owner", () => {
   test.each([
     ["the environment", /process\.env/, ["shared/runtime/config.ts"]],
-    ["the clock", /Date\.now\(|new Date\(\)|performance\.now\(/, ["shared/runtime/clock.ts"]],
+    ["the clock", /Date\.now\(|new Date\(\)|performance\.now\(|hrtime/, ["shared/runtime/clock.ts"]],
     ["timers that wait", /timers\/promises|setTimeout\(resolve\b/, ["shared/runtime/clock.ts"]],
     ["the log's stream", /\bconsole\.|process\.stdout/, ["shared/runtime/log.ts"]],
     [
