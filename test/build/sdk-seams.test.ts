@@ -63,9 +63,9 @@ test("a change stops the build, in words that say what helps", async () => {
   });
 });
 
-test("the SDK's clients are of exact versions: a newer one comes by a change that these tests have seen", async () => {
+test("the deployed clients of the SDK are of exact versions: a newer one comes by a change that these tests have seen", async () => {
   const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
-  const versions = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies });
+  const versions = Object.entries(manifest.dependencies);
   const clients = versions.filter(([name]) => name.startsWith("@aws-sdk/client-"));
   expect(clients.length).toBeGreaterThan(1);
   for (const [name, version] of clients) expect(`${name} ${version}`).toMatch(/ \d+\.\d+\.\d+$/);
