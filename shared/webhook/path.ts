@@ -25,6 +25,12 @@ const maxDepth = 32;
  * @returns undefined for any other expression, which needs the engine
  */
 export function finderOf(expression: string): Finder | undefined {
+  const find = finderIn(expression);
+  // A payload that is a list is one value, whose members are led into together.
+  return find === undefined ? undefined : (payload) => find(Array.isArray(payload) ? [payload] : payload);
+}
+
+function finderIn(expression: string): Finder | undefined {
   if (plainPath.test(expression) && !/^(true|false|null)$/.test(expression)) return pathFinder(expression);
   const text = expression.trim();
   const fixed = fixedValue(text);
