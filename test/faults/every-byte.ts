@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Mood } from "../../local/secrets-endpoint/moods.ts";
 import { isErrorName } from "../../shared/errors.ts";
+import { parseSession, requestToken, sessionText } from "../../shared/platform/session-document.ts";
 import { errorOf, type Rekey, resultOf, startRekey } from "../end-to-end/rekey.ts";
 
 /** What became of requests whose login, renewal or read was cut after 0, 1, 2, ... bytes of its answer. */
@@ -72,10 +73,14 @@ async function cutOnce({ simulator, refresh }: Rekey, operation: CutTrial["opera
 /** A session whose token has ended and whose refreshToken holds, and no sandbox that remembers another one. */
 async function endToken({ secrets, secretIds, lambda }: Rekey): Promise<void> {
   secrets.store.advance(dayMs);
-  const stored = JSON.parse(secrets.store.read(secretIds.sessionSecret).version.content.text ?? "");
+  const { version } = secrets.store.read(secretIds.sessionSecret);
+  const { token, refreshToken, ledger } = parseSession(version.id, version.content.text ?? "", Date.now());
+  if (token === undefined || ledger === undefined) throw new Error("There is no session of ours");
+  const next = { ...ledger, follows: version.id };
   const endedAtMs = Date.now() - 1_000;
-  const text = JSON.stringify({ ...stored, issuedAtMs: endedAtMs - 3_600_000, expiresAtMs: endedAtMs });
-  secrets.store.put(secretIds.sessionSecret, { text }, randomUUID());
+  const ended = { ...token, issuedAtMs: endedAtMs - 3_600_000, expiresAtMs: endedAtMs };
+  const text = sessionText({ token: ended, refreshToken, ledger: next });
+  secrets.store.put(secretIds.sessionSecret, { text }, requestToken(next));
   await lambda.recycle("refreshDeviceKey");
 }
 
