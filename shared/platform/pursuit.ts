@@ -291,6 +291,8 @@ export class Pursuit {
     const { held } = this.#view;
     // After the term the label may have come round to this slot for another holder, whose it is to give back.
     if (held === undefined || clock.elapsed() >= this.#heldUntilMs) return;
-    await this.#memory.lease.release(held.slot, held.turn, deadlineIn(1_000, clock));
+    // The answer must leave in time, also where nothing else came of it.
+    const milliseconds = Math.min(1_000, this.#deadline.remaining() + 200);
+    await this.#memory.lease.release(held.slot, held.turn, deadlineIn(milliseconds, clock));
   }
 }

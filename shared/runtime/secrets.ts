@@ -48,9 +48,8 @@ export interface LabelMove {
   readonly to: string;
 }
 
-// A healthy call takes 10 ms. The first attempt leaves time for another one, for whoever was silent once may answer then.
+// A healthy call takes 10 ms. The first attempt has half of the time: whoever was silent once may answer the second.
 const longestCallMs = 5_000;
-const firstAttemptMs = 1_500;
 const throttledPauseMs = 250;
 
 /** A call of the SDK, which repeats by itself what was cut off or answered 5xx. */
@@ -62,7 +61,7 @@ async function patiently<Reply>(call: Call<Reply>, deadline: Deadline, clock: Cl
   for (let attempt = 1; ; attempt += 1) {
     const leftMs = whole.remaining();
     const isOnly = attempt > 1 || leftMs < 2 * throttledPauseMs + 1_000;
-    const signal = AbortSignal.timeout(Math.max(1, isOnly ? leftMs : Math.min(firstAttemptMs, Math.floor(leftMs / 2))));
+    const signal = AbortSignal.timeout(Math.max(1, isOnly ? leftMs : Math.floor(leftMs / 2)));
     try {
       return await call({ abortSignal: signal });
     } catch (error) {

@@ -246,7 +246,7 @@ describe.each(Object.keys(operations))("one trouble at %s", (operation) => {
   const call = (deadline = within()) => operations[operation]?.(deadline) ?? expect.fail();
 
   test.each([
-    [15_000, 1_500],
+    [15_000, 2_500],
     [2_400, 1_200],
   ])("is over when, with %d ms left, nobody answered the first attempt within %d", async (leftMs, firstMs) => {
     store.faults.add({ kind: "hang", operation });
