@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { traitsOf } from "../../shared/errors.ts";
+import { platformError } from "../../shared/platform/error-table.ts";
 import {
   begin,
   callsAtMs,
@@ -48,7 +49,7 @@ describe("a fleet of 500", () => {
       expect(line.status).toBe(isUnknown ? "failed" : "done");
       expect(line).not.toHaveProperty("verifyCode");
       if (isUnknown) {
-        expect(line).toMatchObject({ error: "DeviceNotFoundError", advice: traitsOf("DeviceNotFoundError").advice });
+        expect(line).toMatchObject({ error: "DeviceNotFoundError", advice: platformError("100403")?.advice });
       }
     }
     for (const deviceId of known) expect([deviceId, codesOf(deviceId).size]).toEqual([deviceId, 1]);

@@ -93,7 +93,7 @@ describe("a fleet's run goes on, though", () => {
       },
       ...{ execution: "hiccup", plan: { ok: true, batches: 1 }, state: { manifestKey: "m" } },
     }),
-    rekeyBatch: () => ({ done: 1, failed: 0, waiting: 0, tooManyFailures: false }),
+    rekeyBatch: () => ({ done: 1, failed: 0, waiting: 0, next: "over", waitSeconds: 0 }),
     concludeRound: () => ({ finished: true, waitSeconds: 0 }),
   };
 
