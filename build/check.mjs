@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { holds, proofsIn } from "./threats.ts";
 
 // `npm test`: every check, each run even when one before it failed; the last line counts what passed.
 const folder = mkdtempSync(join(tmpdir(), "rekey-check-"));
@@ -46,6 +47,12 @@ try {
     status === "failed" && !assertionResults.some((result) => result.status === "failed");
   failed += results.testResults.filter(broken).length;
   if (!testsPassed && failed === 0) failed += 1;
+  process.stdout.write("\n== threats of SECURITY.md, by the tests of this run\n");
+  for (const proof of proofsIn(readFileSync(new URL("../SECURITY.md", import.meta.url), "utf8"))) {
+    const proven = holds(proof, results);
+    count(proven);
+    if (!proven) process.stdout.write(`NOT PROVEN: ${proof.threat} (${proof.file}: ${proof.title})\n`);
+  }
 } catch {
   failed += 1;
 }
