@@ -6,7 +6,6 @@ import { ownSources } from "./own-sources.ts";
 import { createPage } from "./page/page.ts";
 import { freeOrAny } from "./ports.ts";
 import { moodOf } from "./secrets-endpoint/moods.ts";
-import type { StepFunctions } from "./step-functions/endpoint.ts";
 import { workflowParts } from "./step-functions/part.ts";
 import { startTicketDesk, type TicketDesk, ticketDeskPart } from "./ticket-desk/desk.ts";
 import { sourcesOf } from "./ticket-desk/senders.ts";
@@ -55,7 +54,7 @@ interface PlatformModule {
 }
 
 let system: LocalSystem | undefined;
-let workflows: StepFunctions | undefined;
+let watched: Parameters<typeof createPage>[2];
 let ending = false;
 const taken: string[] = [];
 process.on("SIGINT", () => void end(0));
@@ -83,13 +82,13 @@ async function run(): Promise<void> {
         port: await portOf("workflows-port"),
         objectsPort: await portOf("objects-port"),
         timeScale: Number(values["time-scale"]),
-        onStart: (running) => {
-          workflows = running;
+        onStart: (workflows, { objects }) => {
+          watched = { executions: () => workflows.executions.values(), objects: () => objects };
         },
       }),
     ],
     webhookSources: { ...sourcesOf(desk), terminal: terminalSource, ...own },
-    aside: (context) => createPage(desk, context, () => workflows?.executions.values() ?? []),
+    aside: (context) => createPage(desk, context, watched),
     storeMood: moodOf(values["store-mood"]),
     bundleFolder: values.bundles,
     logLevel: values["log-level"],

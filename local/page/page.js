@@ -103,9 +103,23 @@ function showWaiting(waiting) {
   byId("none-waits").hidden = texts.length > 0;
 }
 
-function show({ devices, session, platform, notes, waiting, senders, sources, requests, calls }) {
+function showFleets(fleets) {
+  const list = byId("fleets");
+  while (list.children.length > fleets.length) list.lastElementChild.remove();
+  for (const [index, { run, total, ended, state }] of fleets.entries()) {
+    const item = list.children[index] ?? list.appendChild(byId("fleet").content.firstElementChild.cloneNode(true));
+    const [name, bar, text] = item.children;
+    put(name, `${run} ${ended} of ${total}`);
+    Object.assign(bar, { max: Math.max(1, total), value: ended, ariaLabel: run });
+    put(text, state);
+  }
+  byId("no-fleets").hidden = fleets.length > 0;
+}
+
+function show({ devices, session, platform, notes, waiting, fleets, senders, sources, requests, calls }) {
   showDevices(devices);
   showWaiting(waiting);
+  showFleets(fleets);
   offer(
     byId("ticket").elements.preset,
     senders.map(({ preset, ticketId }) => [preset, `${preset} (ticket ${ticketId})`]),

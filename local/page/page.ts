@@ -48,6 +48,8 @@ const action = z.discriminatedUnion("do", [
 ]);
 type Action = z.infer<typeof action>;
 
+const noWorkflows: Pick<Watched, "executions" | "objects"> = { executions: () => [], objects: () => new Map() };
+
 /** Whether a platform can be looked into; one that somebody brings along need not be such. */
 function isSimulator(platform: LocalPlatform): platform is PlatformSimulator {
   return "devices" in platform && "faults" in platform && "log" in platform;
@@ -62,9 +64,11 @@ function isSimulator(platform: LocalPlatform): platform is PlatformSimulator {
 export function createPage(
   desk: TicketDesk,
   { platform, ...system }: PartContext,
-  executions: Watched["executions"] = () => [],
+  { executions, objects }: Pick<Watched, "executions" | "objects"> = noWorkflows,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const live = isSimulator(platform) ? createLive({ simulator: platform, desk, system, executions }) : undefined;
+  const live = isSimulator(platform)
+    ? createLive({ simulator: platform, desk, system, executions, objects })
+    : undefined;
 
   async function answer(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     const json = (status: number, body: object) =>

@@ -1,4 +1,6 @@
 import { type ErrorName, isErrorName, traitsOf } from "../../shared/errors.ts";
+import { runProgress } from "../../shared/fleet/run-store.ts";
+import { jsonOf } from "../../shared/json.ts";
 import { slotVersion } from "../../shared/platform/lease.ts";
 import { parseSession } from "../../shared/platform/session-document.ts";
 import type { PartContext } from "../local-system.ts";
@@ -14,6 +16,8 @@ export interface Watched {
   readonly system: Pick<PartContext, "lambda" | "secrets" | "secretIds">;
   /** What the workflows do and did. */
   readonly executions: () => Iterable<Pick<Execution, "name" | "stateMachineArn" | "input" | "ending" | "events">>;
+  /** What stands in the buckets, by `bucket/key`. */
+  readonly objects: () => ReadonlyMap<string, Buffer>;
 }
 
 /** Whether the platform works, refuses every call as one too many, or takes no connection. */
@@ -27,6 +31,8 @@ export interface View {
   readonly notes: readonly { at: string; system: string; ticketId: string; text: string }[];
   /** Re-keys that the workflow goes on trying: what keeps each, and what would end the waiting. */
   readonly waiting: readonly { operation: string; deviceId: string; since: string; why: string; ends: string }[];
+  /** Fleet runs, and in words why one does nothing at present. */
+  readonly fleets: readonly { run: string; total: number; ended: number; failed: number; state: string }[];
   readonly senders: readonly { preset: string; ticketId: string }[];
   /** The webhook sources that a payload can be sent to. */
   readonly sources: readonly string[];
@@ -57,6 +63,7 @@ export function viewOf(watched: Watched, platform: PlatformState): View {
     session: sessionOf(watched),
     notes: newest(desk.notes).map(({ atMs, system, ticketId, text }) => ({ at: iso(atMs), system, ticketId, text })),
     waiting: waitingOf(watched),
+    fleets: fleetsOf(watched),
     senders: offeredPresets.map((preset) => ({ preset, ticketId: senderOf(preset).ticketId })),
     sources: Object.keys(sourcesIn(watched)),
     requests: requestsOf(watched),
@@ -99,6 +106,18 @@ function sessionOf({ simulator, system: { lambda, secrets, secretIds } }: Watche
     lease: free ? "free" : "taken: somebody renews",
     logins,
   };
+}
+
+function fleetsOf({ objects }: Watched): View["fleets"] {
+  return [...objects()].flatMap(([key, bytes]) => {
+    if (!/\/runs\/[^/]+\/progress\.json$/.test(key)) return [];
+    const progress = runProgress.safeParse(jsonOf(bytes.toString("utf8")));
+    if (!progress.success) return [];
+    const { run, total, done, failed, waiting, finished, stopped } = progress.data;
+    const why = stopped === undefined ? "" : `: ${stopped.error}, ${stopped.cause}`;
+    const state = `${finished ? "over" : stopped === undefined ? "runs" : "waits"}${why}; ${done} done, ${failed} failed, ${waiting} wait`;
+    return [{ run, total, ended: done + failed, failed, state }];
+  });
 }
 
 function waitingOf({ executions }: Watched): View["waiting"] {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type LocalSystem, startLocalSystem } from "../../../local/local-system.ts";
+import type { LocalObjectStore } from "../../../local/object-store.ts";
 import { createPage } from "../../../local/page/page.ts";
 import { type PlatformSimulator, startPlatformSimulator } from "../../../local/platform-simulator/simulator.ts";
 import type { StepFunctions } from "../../../local/step-functions/endpoint.ts";
@@ -18,9 +19,11 @@ const browser: Browser | undefined = await startBrowser();
 let simulator: PlatformSimulator;
 let desk: TicketDesk;
 let system: LocalSystem;
-let workflows: StepFunctions | undefined;
-const keepWorkflows = (running: StepFunctions) => {
-  workflows = running;
+let watched: Parameters<typeof createPage>[2];
+let store: LocalObjectStore | undefined;
+const keepWorkflows = (workflows: StepFunctions, objects: LocalObjectStore) => {
+  store = objects;
+  watched = { executions: () => workflows.executions.values(), objects: () => objects.objects };
 };
 
 beforeAll(async () => {
@@ -30,7 +33,7 @@ beforeAll(async () => {
     platform: async () => simulator,
     parts: [ticketDeskPart(desk), ...workflowParts({ timeScale: 0.05, onStart: keepWorkflows })],
     webhookSources: sourcesOf(desk),
-    aside: (context) => createPage(desk, context, () => workflows?.executions.values() ?? []),
+    aside: (context) => createPage(desk, context, watched),
   });
 });
 
@@ -194,6 +197,39 @@ describe.skipIf(browser === undefined)(`in Chromium ${browser?.version() ?? "(NO
     await page.getByRole("button", { name: "Take offline: device-7" }).click();
     await page.locator("#notes li").filter({ hasText: "device-7" }).waitFor({ timeout: 20_000 });
     await expect.poll(() => waiting.count()).toBe(0);
+  });
+
+  test("a fleet's run shows how far it is, and why it waits", async () => {
+    const counts = { done: 3, failed: 1, waiting: 2, errors: {} };
+    const progress = {
+      ...{
+        run: "meters",
+        generation: 1,
+        total: 10,
+        ...counts,
+        round: 1,
+        startedAtMs: 0,
+        updatedAtMs: 0,
+        finished: false,
+      },
+      ...{
+        callsPerMinute: 95,
+        before: counts,
+        batches: [],
+        stopped: { error: "PlatformUnavailableError", cause: "It is down" },
+      },
+    };
+    store?.objects.set("rekey-local-fleet/runs/meters/progress.json", Buffer.from(JSON.stringify(progress)));
+    const run = page.locator("#fleets li");
+    await run.waitFor({ timeout: 20_000 });
+    expect(await run.textContent()).toBe(
+      "meters 4 of 10waits: PlatformUnavailableError, It is down; 3 done, 1 failed, 2 wait",
+    );
+    expect(
+      await run.locator("progress").evaluate((bar) => [bar.getAttribute("value"), bar.getAttribute("max")]),
+    ).toEqual(["4", "10"]);
+    store?.objects.delete("rekey-local-fleet/runs/meters/progress.json");
+    await expect.poll(() => run.count()).toBe(0);
   });
 
   test("on a telephone every row is a card, nothing is cut off, and no value is broken", async () => {
