@@ -88,8 +88,8 @@ const pageSize = 100;
 // Jira Service Management's own size: a larger page might be cut short, and the next one would leave notes out.
 const requestPageSize = 50;
 
-// `#264`, `INC-264`, `SR-264`: the number is the id.
-const numberOf = (seen: string) => /^(?:#|[A-Z]{1,5}-)?(\d+)$/i.exec(seen)?.[1] ?? seen;
+// `#264`, `INC-264`, `SR-264`: the number is the id. Another prefix is of another system, whose number is another ticket's.
+const numberOf = (seen: string) => /^#?(?:(?:INC|SR)-)?(\d+)$/i.exec(seen)?.[1] ?? seen;
 const withoutHash = (seen: string) => seen.replace(/^#/, "");
 
 const fresh = {

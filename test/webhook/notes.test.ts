@@ -113,6 +113,12 @@ describe("the number that people see", () => {
     expect(desk.on(system, ticketId).filter(({ text }) => text === note.text)).toHaveLength(1);
   });
 
+  test("of another system's kind leads to no ticket that has its digits", async () => {
+    const { write: writeIt } = numbered("freshservice", "17", "C-17");
+    expect(await failure(writeIt())).toMatch(/^NoteFailedError/);
+    expect(desk.on("freshservice", "17")).toEqual([]);
+  });
+
   test("of no ticket is a NoteFailedError", async () => {
     const { write: writeIt } = numbered("servicenow", "9d385017c611228701d22104cc95c371", "INC0099999");
     expect(await failure(writeIt())).toBe("NoteFailedError: The ticketing system: it knows no ticket of this number");
