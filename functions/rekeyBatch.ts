@@ -1,8 +1,7 @@
 import * as z from "zod/mini";
-import { RekeyError } from "../shared/errors.ts";
 import { workOff } from "../shared/fleet/batch.ts";
 import type { FleetLine } from "../shared/fleet/lines.ts";
-import { createPacer, type Pacer } from "../shared/fleet/pacer.ts";
+import { Pacer } from "../shared/fleet/pacer.ts";
 import { batchEntry, openRun } from "../shared/fleet/run-store.ts";
 import type { RekeyOne } from "../shared/fleet/shift.ts";
 import { createTurns } from "../shared/fleet/turns.ts";
@@ -11,7 +10,6 @@ import { auditedRekey } from "../shared/platform/audited-rekey.ts";
 import { createPlatform, type Platform } from "../shared/platform/client.ts";
 import { codeKeyIdOf } from "../shared/platform/verification-code.ts";
 import { type Clock, deadlineIn } from "../shared/runtime/clock.ts";
-import type { Metrics } from "../shared/runtime/metrics.ts";
 import { createObjectStore, createS3Client, type ObjectStore } from "../shared/runtime/objects.ts";
 
 /** One batch of a round. */
@@ -44,8 +42,8 @@ interface Dependencies {
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
-  /** Whoever wants to know of requests that were sent to the platform: the run that is under way. */
-  readonly sent: { tell(requests: number): void };
+  /** Whom the platform's client asks before it sends: open while a batch is worked on. */
+  readonly pacer: Pacer;
 }
 
 const deviceMs = 20_000;
@@ -54,17 +52,14 @@ const deviceMs = 20_000;
 async function run(
   { execution, item, input }: z.infer<typeof rekeyBatchInput>,
   { log }: Pick<Invocation, "log">,
-  { platform, objects, clock, random, sent }: Dependencies,
+  { platform, objects, clock, random, pacer }: Dependencies,
 ): Promise<z.infer<typeof rekeyBatchOutput>> {
   const { run: name, maxFailures, toleratedFailurePercentage, callsPerMinute, canary } = input;
-  const pacer = createPacer(callsPerMinute, clock);
-  sent.tell = pacer.sent;
   const rekey: RekeyOne = async (line) => {
     const deadline = deadlineIn(deviceMs, clock);
     const caller = `fleet run ${name}`;
-    const paced = { ...platform, calls: pacedCalls(platform, pacer, clock) };
     const request = { ...requestOf(line), idempotencyKey: name };
-    const { expiresAtMs, replayed } = await auditedRekey(request, { platform: paced, clock, deadline, log, caller });
+    const { expiresAtMs, replayed } = await auditedRekey(request, { platform, clock, deadline, log, caller });
     if (line.verifyCode !== undefined) return { expiresAtMs, replayed };
     const { codeKey, appId } = await platform.authorize(deadline).credentials();
     return { expiresAtMs, replayed, codeKeyId: codeKey && codeKeyIdOf(codeKey, appId) };
@@ -74,26 +69,16 @@ async function run(
     maxFailures: maxFailures === 0 ? undefined : maxFailures,
   };
   const turns = createTurns(objects, name, `${name}/${execution}`, clock);
-  return workOff(batch, { store: openRun(name, objects), pacer, turns, clock, random, rekey });
+  pacer.open(callsPerMinute);
+  try {
+    return await workOff(batch, { store: openRun(name, objects), pacer, turns, clock, random, rekey });
+  } finally {
+    pacer.close();
+  }
 }
 
 function requestOf({ deviceId, nodeId, expectedNodeId, verifyCode, timeout, appId }: FleetLine) {
   return { deviceId, nodeId, expectedNodeId, verifyCode, timeoutSeconds: timeout, appId };
-}
-
-/** The first call of a device has its slot already; a repeat or a reading back takes one of its own. */
-function pacedCalls({ calls }: Platform, pacer: Pacer, clock: Clock): Platform["calls"] {
-  const endMs = clock.elapsed() + deviceMs;
-  let begun = false;
-  const paced =
-    <Arguments extends unknown[], Result>(call: (...args: Arguments) => Promise<Result>) =>
-    async (...args: Arguments): Promise<Result> => {
-      if (begun && !(await pacer.slot(endMs)))
-        throw new RekeyError("PlatformThrottledError", "The run's pace leaves no time for another call");
-      begun = true;
-      return call(...args);
-    };
-  return { ...calls, refreshDeviceKey: paced(calls.refreshDeviceKey), deviceInfo: paced(calls.deviceInfo) };
 }
 
 /** The step of the workflow rekeyFleet that works; invoked directly only. */
@@ -104,21 +89,14 @@ export const rekeyBatch = defineOperation({
   secrets: ["secretId", "sessionSecretId"],
   readAhead: false,
   dependencies: (sandbox): Dependencies => {
-    const { config, clock, metrics } = sandbox;
-    const sent = { tell: (_: number): void => undefined };
-    const counted: Metrics = {
-      ...metrics,
-      count: (name, by = 1) => {
-        if (name === "PlatformCalls") sent.tell(by);
-        metrics.count(name, by);
-      },
-    };
+    const { config, clock } = sandbox;
+    const pacer = new Pacer(clock);
     return {
-      platform: createPlatform({ ...sandbox, ...config, metrics: counted }),
+      platform: createPlatform({ ...sandbox, ...config, permission: (withinMs) => pacer.permit(withinMs) }),
       objects: createObjectStore(config.fleetBucket, createS3Client(config.objectsEndpoint)),
       clock,
       random: Math.random,
-      sent,
+      pacer,
     };
   },
   run,

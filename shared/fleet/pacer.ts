@@ -1,86 +1,162 @@
 import type { Clock } from "../runtime/clock.ts";
 
-/** Hands out the moments at which calls may be made, so that never more than so many begin in a minute. */
-export interface Pacer {
-  /**
-   * Resolves when the next call may begin; in the order in which it was asked for.
-   *
-   * @param untilMs by {@link Clock.elapsed}; without a slot before it the answer is false, and comes at once. Default: never
-   */
-  slot(untilMs?: number): Promise<boolean>;
-  /** Tells of requests that were sent; those that had no slot (a login, a repeat of the transport) cost one afterwards. */
-  sent(requests: number): void;
-  /** The platform refused for want of quota: nothing begins for a while, longer each time until {@link served}. */
-  refused(): void;
-  served(): void;
-  /** Another pace from the next slot on. */
-  setPace(callsPerMinute: number): void;
-  /** No further slot is given, to those who wait for one neither. */
-  close(): void;
-}
-
-// What a late timer may make up for; the configured rate leaves more room than that below the platform's own.
+// What a late timer may make up for; the minute's own limit holds all the same.
 const maxArrears = 2;
+const mostAhead = 3;
 const firstPauseSlots = 10;
 const longestPauseSlots = 100;
+const minuteMs = 60_000;
 
 /**
- * Evenly spaced calls: even spacing holds whatever window the platform counts by, fixed or sliding.
+ * Says when each call of a run may be made: never more than so many in any minute, and evenly spaced, which holds
+ * whatever window the platform counts by. The first one waits, too, so that batches one after the other keep the
+ * distance without knowing of each other.
  *
- * The first call waits for a slot too, so that batches one after the other keep the distance without knowing of each
- * other.
+ * A device begins when a call is free, and that call is its own; whatever else is sent for it (a login, a repeat, a
+ * reading back) asks for another one.
  */
-export function createPacer(callsPerMinute: number, clock: Clock): Pacer {
-  let slotMs = 60_000 / callsPerMinute;
-  let arrears = arrearsOf(callsPerMinute);
-  let nextAtMs = clock.elapsed() + slotMs;
-  let unsent = 0;
-  let pauseSlots = firstPauseSlots;
-  let isClosed = false;
-  let queue: Promise<unknown> = Promise.resolve();
+export class Pacer {
+  readonly #clock: Clock;
+  #isClosed = true;
+  #pace = 1;
+  #nextAtMs = 0;
+  #restsUntilMs = 0;
+  #pauseSlots = firstPauseSlots;
+  /** When calls were sent, of the last minute at least. */
+  #sentAtMs: number[] = [];
+  #underWay = 0;
+  /** Calls of devices that have begun, not sent yet. */
+  #unsent = 0;
+  #beginnings: Promise<unknown> = Promise.resolve();
+  #others: Promise<unknown> = Promise.resolve();
 
-  async function take(untilMs: number): Promise<boolean> {
-    // Looked at again after sleeping: a refusal may have moved it.
-    for (let nowMs = clock.elapsed(); ; nowMs = clock.elapsed()) {
-      if (isClosed || Math.max(nextAtMs, nowMs) > untilMs) return false;
-      if (nextAtMs <= nowMs) break;
-      await clock.sleep(nextAtMs - nowMs);
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Begins to give calls, at a pace and without a past; until then none is given. */
+  open(callsPerMinute: number): void {
+    this.#isClosed = false;
+    this.#pace = callsPerMinute;
+    this.#nextAtMs = this.#clock.elapsed() + this.#slotMs;
+    this.#restsUntilMs = 0;
+    this.#pauseSlots = firstPauseSlots;
+    this.#sentAtMs = [];
+    this.#underWay = 0;
+    this.#unsent = 0;
+  }
+
+  /**
+   * Resolves when the next device may begin, in the order in which it was asked for; its first call is free then.
+   *
+   * @param untilMs by {@link Clock.elapsed}; without a free call before it the answer is false, and comes at once.
+   * Default: never
+   */
+  begin(untilMs = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const turn = this.#beginnings.then(() => this.#begin(untilMs));
+    this.#beginnings = turn;
+    return turn;
+  }
+
+  /** A device that had begun has ended; a call that was not sent for it is another one's. */
+  end(): void {
+    this.#underWay -= 1;
+    if (this.#unsent <= this.#underWay) return;
+    this.#unsent = this.#underWay;
+    this.#nextAtMs = Math.max(this.#restsUntilMs, this.#nextAtMs - this.#slotMs);
+  }
+
+  /**
+   * Resolves when a call may be sent, before devices that wait to begin. Where the pace is so slow that nobody could
+   * wait for the next one, three may be ahead of it.
+   *
+   * @param withinMs how long the call can wait
+   * @returns false: it must not be sent
+   */
+  async permit(withinMs: number): Promise<boolean> {
+    if (this.#isClosed) return false;
+    if (this.#unsent > 0) {
+      this.#unsent -= 1;
+      return this.#send();
     }
-    nextAtMs = Math.max(nextAtMs, clock.elapsed() - arrears) + slotMs;
-    unsent += 1;
+    const untilMs = this.#clock.elapsed() + withinMs;
+    const turn = this.#others.then(() => this.#permit(untilMs, withinMs));
+    this.#others = turn;
+    return turn;
+  }
+
+  /** The platform refused for want of quota: nothing is sent for a while, longer each time until {@link served}. */
+  refused(): void {
+    this.#restsUntilMs = Math.max(this.#nextAtMs, this.#clock.elapsed() + this.#pauseSlots * this.#slotMs);
+    this.#nextAtMs = this.#restsUntilMs;
+    this.#pauseSlots = Math.min(longestPauseSlots, this.#pauseSlots * 2);
+  }
+
+  /** The platform served a call. */
+  served(): void {
+    this.#pauseSlots = firstPauseSlots;
+  }
+
+  /** Another pace from the next call on. */
+  setPace(callsPerMinute: number): void {
+    if (callsPerMinute === this.#pace) return;
+    this.#nextAtMs += minuteMs / callsPerMinute - this.#slotMs;
+    this.#pace = callsPerMinute;
+  }
+
+  /** No further call is given, to those who wait for one neither. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  get #slotMs(): number {
+    return minuteMs / this.#pace;
+  }
+
+  /** When the distance is kept, and the minute before has room. */
+  get #freeAtMs(): number {
+    const oldest = this.#sentAtMs[this.#sentAtMs.length + this.#unsent - this.#pace];
+    return oldest === undefined ? this.#nextAtMs : Math.max(this.#nextAtMs, oldest + minuteMs);
+  }
+
+  async #begin(untilMs: number): Promise<boolean> {
+    // Looked at again after sleeping: a refusal or another call may have moved it.
+    for (;;) {
+      await this.#others;
+      const nowMs = this.#clock.elapsed();
+      const atMs = this.#freeAtMs;
+      if (this.#isClosed || Math.max(atMs, nowMs) > untilMs) return false;
+      if (atMs <= nowMs) break;
+      await this.#clock.sleep(atMs - nowMs);
+    }
+    this.#take();
+    this.#underWay += 1;
+    this.#unsent += 1;
     return true;
   }
 
-  return {
-    slot(untilMs = Number.POSITIVE_INFINITY) {
-      const slot = queue.then(() => take(untilMs));
-      queue = slot;
-      return slot;
-    },
-    sent(requests) {
-      const covered = Math.min(unsent, requests);
-      unsent -= covered;
-      nextAtMs += (requests - covered) * slotMs;
-    },
-    refused() {
-      nextAtMs = Math.max(nextAtMs, clock.elapsed() + pauseSlots * slotMs);
-      pauseSlots = Math.min(longestPauseSlots, pauseSlots * 2);
-    },
-    served() {
-      pauseSlots = firstPauseSlots;
-    },
-    setPace(changed) {
-      if (60_000 / changed === slotMs) return;
-      nextAtMs += 60_000 / changed - slotMs;
-      slotMs = 60_000 / changed;
-      arrears = arrearsOf(changed);
-    },
-    close() {
-      isClosed = true;
-    },
-  };
-}
+  async #permit(untilMs: number, withinMs: number): Promise<boolean> {
+    for (;;) {
+      const nowMs = this.#clock.elapsed();
+      const atMs = this.#freeAtMs;
+      if (this.#isClosed) return false;
+      if (atMs <= nowMs) break;
+      if (this.#slotMs > withinMs && atMs - nowMs <= mostAhead * this.#slotMs) break;
+      if (atMs > untilMs) return false;
+      await this.#clock.sleep(atMs - nowMs);
+    }
+    this.#take();
+    return this.#send();
+  }
 
-function arrearsOf(callsPerMinute: number): number {
-  return (Math.min(maxArrears, Math.floor(callsPerMinute * 0.03)) * 60_000) / callsPerMinute;
+  #take(): void {
+    const arrearsMs = Math.min(maxArrears, Math.floor(this.#pace * 0.03)) * this.#slotMs;
+    this.#nextAtMs = Math.max(this.#nextAtMs, this.#clock.elapsed() - arrearsMs) + this.#slotMs;
+  }
+
+  #send(): true {
+    this.#sentAtMs.push(this.#clock.elapsed());
+    if (this.#sentAtMs.length > 2 * this.#pace) this.#sentAtMs = this.#sentAtMs.slice(-this.#pace);
+    return true;
+  }
 }

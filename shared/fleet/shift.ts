@@ -4,7 +4,7 @@ import type { FleetLine } from "./lines.ts";
 import type { Pacer } from "./pacer.ts";
 import type { Reason } from "./verdict.ts";
 
-/** Re-keys one device; its first call may be made at once. @throws the errors of the family */
+/** Re-keys one device; each call asks the pacer first. @throws the errors of the family */
 export type RekeyOne = (device: FleetLine) => Promise<{
   readonly expiresAtMs: number | null;
   readonly replayed: boolean;
@@ -78,8 +78,11 @@ export class Shift {
       }
       const device = this.#queue.shift();
       if (device === undefined) break;
-      if (this.#end !== undefined || !(await pacer.slot(endMs)) || this.#end !== undefined) break;
-      const work = this.#one(device).finally(() => this.#inFlight.delete(work));
+      if (this.#end !== undefined || !(await pacer.begin(endMs)) || this.#end !== undefined) break;
+      const work = this.#one(device).finally(() => {
+        pacer.end();
+        this.#inFlight.delete(work);
+      });
       this.#inFlight.add(work);
     }
     // Those under way begin no further call of their own where somebody wants the run to stop.
@@ -129,7 +132,8 @@ export class Shift {
 
   #refused(device: FleetLine, error: RekeyError): void {
     const { pacer, clock } = this.#options;
-    if (error.name === "PlatformThrottledError") pacer.refused();
+    // Without a code of the platform's it is our own pace that refused.
+    if (error.name === "PlatformThrottledError" && error.platformCode !== undefined) pacer.refused();
     this.#countStreak(device, error);
     const attempts = (this.#attempts.get(device.line) ?? 0) + 1;
     this.#attempts.set(device.line, attempts);

@@ -5,7 +5,7 @@ import type { Clock, Deadline } from "../runtime/clock.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { Credentials } from "./credentials.ts";
 import { platformError } from "./error-table.ts";
-import { createTransport, type Exchange, type SendResult, type Transport } from "./transport.ts";
+import { createTransport, type Exchange, type Permission, type SendResult, type Transport } from "./transport.ts";
 import {
   activationReply,
   type DeviceInfo,
@@ -75,13 +75,20 @@ interface Expected<Schema extends z.ZodMiniType> {
   readonly speaksOfIt?: (reply: z.output<Schema>) => boolean;
 }
 
-/** Calls over connections that are kept for as long as the credentials stay the same. */
-export function createPlatformCalls(clock: Clock, metrics: Metrics): PlatformCalls {
+/**
+ * Calls over connections that are kept for as long as the credentials stay the same.
+ *
+ * @param permission is asked before each request; absent: all may be sent
+ */
+export function createPlatformCalls(clock: Clock, metrics: Metrics, permission?: Permission): PlatformCalls {
   let kept: { readonly credentials: Credentials; readonly transport: Transport } | undefined;
   const transportFor = (credentials: Credentials): Transport => {
     if (kept?.credentials === credentials) return kept.transport;
     kept?.transport.close();
-    const transport = createTransport(credentials, clock, () => metrics.count("PlatformCalls"));
+    const transport = createTransport(credentials, clock, {
+      onSend: () => metrics.count("PlatformCalls"),
+      permission,
+    });
     kept = { credentials, transport };
     return transport;
   };
@@ -95,7 +102,7 @@ export function createPlatformCalls(clock: Clock, metrics: Metrics): PlatformCal
     const result = await transport.send(exchange);
     const body = judge(result, kind, callersAppId);
     if (body instanceof RekeyError) {
-      if (body.name === "PlatformThrottledError") metrics.count("Throttles");
+      if (isThrottled(body)) metrics.count("Throttles");
       throw body;
     }
     const parsed = schema.safeParse(body);
@@ -226,6 +233,11 @@ function judge(result: SendResult, kind: Kind, callersAppId: boolean): unknown {
   const cause = isOfHeader ? new HeaderRefusal(`HTTP ${status}`) : `HTTP ${status} without a code`;
   if (kind === "change") return unanswered(kind, cause);
   return new RekeyError("PlatformReplyError", "The platform's answer has no error code", { cause });
+}
+
+/** Refused by the platform; what was never sent has no code of its. */
+function isThrottled({ name, platformCode }: RekeyError): boolean {
+  return name === "PlatformThrottledError" && platformCode !== undefined;
 }
 
 /** Installations differ in how they spell letters. */

@@ -7,6 +7,7 @@ import { createPlatformCalls, type PlatformCalls } from "./calls.ts";
 import { type CredentialStore, createCredentialStore } from "./credentials.ts";
 import { createLogIn } from "./login.ts";
 import { createSession, type Session } from "./session.ts";
+import type { Permission } from "./transport.ts";
 
 /** The platform as the operations see it: its calls, the shared session, the credentials. */
 export interface Platform {
@@ -24,13 +25,15 @@ interface PlatformDependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Is asked before each request, logins too; absent: all may be sent. */
+  readonly permission?: Permission;
 }
 
 /** The platform behind the application secret; one per sandbox, since it keeps connections and the token. */
 export function createPlatform(dependencies: PlatformDependencies): Platform {
-  const { secrets, secretId, sessionSecretId, clock, log, metrics } = dependencies;
+  const { secrets, secretId, sessionSecretId, clock, log, metrics, permission } = dependencies;
   const credentials = createCredentialStore(secrets, secretId, clock);
-  const calls = createPlatformCalls(clock, metrics);
+  const calls = createPlatformCalls(clock, metrics, permission);
   const logIn = createLogIn(calls, credentials, clock);
   const session = createSession({ secrets, secretId: sessionSecretId, logIn, clock, log, metrics });
   return {

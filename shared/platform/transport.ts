@@ -2,7 +2,7 @@ import * as http from "node:http";
 import * as https from "node:https";
 import { isIP, connect as plainConnect, type Socket } from "node:net";
 import { checkServerIdentity, type PeerCertificate, type SecureContext, connect as tlsConnect } from "node:tls";
-import type { RekeyError } from "../errors.ts";
+import { RekeyError } from "../errors.ts";
 import type { Clock, Deadline } from "../runtime/clock.ts";
 import { connectionFault, isNamesake, type Phase, unreachable } from "./connection-fault.ts";
 import type { Credentials } from "./credentials.ts";
@@ -44,6 +44,22 @@ export type SendResult =
   | { readonly kind: "unsent"; readonly error: RekeyError }
   | { readonly kind: "lost"; readonly cause: unknown };
 
+/**
+ * Is asked right before each request goes out, a login and a repeat as well.
+ *
+ * @param withinMs how long the request can wait for it
+ * @returns whether it may be sent; what may not is not sent
+ */
+export type Permission = (withinMs: number) => Promise<boolean>;
+
+/** What a transport tells and asks. */
+export interface TransportOptions {
+  /** A request goes out. */
+  readonly onSend: () => void;
+  /** Default: every request is permitted. */
+  readonly permission?: Permission | undefined;
+}
+
 /** Kept-alive connections to one platform with one set of credentials. */
 export interface Transport {
   send(exchange: Exchange): Promise<SendResult>;
@@ -67,7 +83,11 @@ const leastRepeatMs = 1_000;
 const quietMs = 100;
 
 /** Connections over TLS with verification always on, or plain ones to a loopback host. */
-export function createTransport(credentials: Credentials, clock: Clock, onSend: () => void): Transport {
+export function createTransport(
+  credentials: Credentials,
+  clock: Clock,
+  { onSend, permission }: TransportOptions,
+): Transport {
   const { baseUrl, secureContexts, serverName } = credentials;
   const isSecure = secureContexts.length > 0;
   const agent = new (isSecure ? https.Agent : http.Agent)({ keepAlive: true, scheduling: "lifo" });
@@ -87,7 +107,12 @@ export function createTransport(credentials: Credentials, clock: Clock, onSend: 
 
   const trusting = createTrust(secureContexts);
 
-  function attempt({ method, path, headers, body = "" }: Exchange, endMs: number): Promise<SendResult | "dead"> {
+  async function attempt(
+    { method, path, headers, body = "" }: Exchange,
+    endMs: number,
+  ): Promise<SendResult | "dead" | "forbidden"> {
+    // Half of the time is the answer's.
+    if (permission !== undefined && !(await permission((endMs - clock.elapsed()) / 2))) return "forbidden";
     onSend();
     const length = body === "" ? {} : { "content-length": String(Buffer.byteLength(body)) };
     const plain = { ...target, agent, method, path: `${prefix}${path}`, headers: { ...headers, ...length } };
@@ -100,6 +125,17 @@ export function createTransport(credentials: Credentials, clock: Clock, onSend: 
     );
   }
 
+  /** A second one where a kept-alive connection turned out dead: the peer closed it while we wrote into it. */
+  async function attempts(exchange: Exchange, endMs: number): Promise<SendResult | "dead" | "forbidden"> {
+    const result = await attempt(exchange, endMs);
+    if (result !== "dead") return result;
+    // Its siblings are as old.
+    dropIdle();
+    if (exchange.onlyOnce === true || endMs - clock.elapsed() < leastRepeatMs) return result;
+    const repeated = await attempt(exchange, endMs);
+    return repeated === "forbidden" ? result : repeated;
+  }
+
   return {
     async send(exchange) {
       const endMs = clock.elapsed() + exchange.timeoutMs;
@@ -107,13 +143,8 @@ export function createTransport(credentials: Credentials, clock: Clock, onSend: 
       const loudMs = changedAtMs + quietMs - clock.elapsed();
       if (exchange.uncheckable === true && loudMs > 0) await clock.sleep(Math.min(loudMs, exchange.timeoutMs / 2));
       if (idle().length > 0) await whatCameMeanwhile();
-      let result = await attempt(exchange, endMs);
-      if (result === "dead") {
-        // The peer closed a kept-alive connection while we wrote into it; its siblings are as old.
-        dropIdle();
-        const mayRepeat = exchange.onlyOnce !== true && endMs - clock.elapsed() >= leastRepeatMs;
-        if (mayRepeat) result = await attempt(exchange, endMs);
-      }
+      const result = await attempts(exchange, endMs);
+      if (result === "forbidden") return { kind: "unsent", error: forbidden() };
       usedAtMs = clock.now();
       if (exchange.method === "PUT") changedAtMs = clock.elapsed();
       return result === "dead" ? { kind: "lost", cause: new Error("Connection closed") } : result;
@@ -135,6 +166,10 @@ export function createTransport(credentials: Credentials, clock: Clock, onSend: 
       dropIdle();
     },
   };
+}
+
+function forbidden(): RekeyError {
+  return new RekeyError("PlatformThrottledError", "The pace that was asked for leaves no time for another call");
 }
 
 /** Tries again where another authority of the same name may vouch for the platform; nothing was sent then. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { createPacer } from "../../shared/fleet/pacer.ts";
+import { Pacer } from "../../shared/fleet/pacer.ts";
+import type { Clock } from "../../shared/runtime/clock.ts";
 import { SimulatedTime } from "../simulation/time.ts";
 
 /** Time that passes only by sleeping; `late` says how much too long each sleep takes. */
@@ -14,11 +15,23 @@ function fixedClock(late: () => number = () => 0) {
   };
 }
 
-async function begin(calls: number, clock: ReturnType<typeof fixedClock>, pacer = createPacer(95, clock)) {
+function opened(callsPerMinute: number, clock: Clock): Pacer {
+  const pacer = new Pacer(clock);
+  pacer.open(callsPerMinute);
+  return pacer;
+}
+
+/** A device that makes one call, and ends. */
+async function one(pacer: Pacer): Promise<void> {
+  expect(await pacer.begin()).toBe(true);
+  expect(await pacer.permit(0)).toBe(true);
+  pacer.end();
+}
+
+async function begin(calls: number, clock: ReturnType<typeof fixedClock>, pacer = opened(95, clock)) {
   const begunAtMs: number[] = [];
   for (let call = 0; call < calls; call += 1) {
-    await pacer.slot();
-    pacer.sent(1);
+    await one(pacer);
     begunAtMs.push(clock.now());
   }
   return begunAtMs;
@@ -29,30 +42,30 @@ const mostInAnyMinute = (begunAtMs: readonly number[]) =>
 
 test("no minute, wherever it begins, holds more than the configured calls", async () => {
   const begunAtMs = await begin(500, fixedClock());
-  expect(mostInAnyMinute(begunAtMs)).toBeLessThanOrEqual(96);
+  expect(mostInAnyMinute(begunAtMs)).toBeLessThanOrEqual(95);
   expect(begunAtMs.at(-1)).toBeCloseTo((500 * 60_000) / 95, -1);
 });
 
 test("a slot that would come too late is refused at once, and one that a refusal puts off as soon as that is known", async () => {
   const clock = fixedClock();
-  const pacer = createPacer(60, clock);
-  expect(await pacer.slot(999)).toBe(false);
+  const pacer = opened(60, clock);
+  expect(await pacer.begin(999)).toBe(false);
   expect(clock.now()).toBe(0);
-  expect(await pacer.slot(1_000)).toBe(true);
+  expect(await pacer.begin(1_000)).toBe(true);
   expect(clock.now()).toBe(1_000);
-  const slot = pacer.slot(5_000);
+  const slot = pacer.begin(5_000);
   pacer.refused();
   expect(await slot).toBe(false);
   expect(clock.now()).toBeLessThanOrEqual(2_000);
 });
 
-test("late timers are made up for without exceeding what the platform allows", async () => {
+test("late timers are made up for, and still no minute holds more", async () => {
   let sleeps = 0;
   const begunAtMs = await begin(
     500,
     fixedClock(() => (sleeps++ % 50 === 0 ? 5_000 : 30)),
   );
-  expect(mostInAnyMinute(begunAtMs)).toBeLessThanOrEqual(100);
+  expect(mostInAnyMinute(begunAtMs)).toBeLessThanOrEqual(95);
 });
 
 test("the first call waits for a slot, so that batches that follow each other keep the distance", async () => {
@@ -60,39 +73,97 @@ test("the first call waits for a slot, so that batches that follow each other ke
   expect(first).toBeCloseTo(60_000 / 95, 5);
 });
 
-test("requests that had no slot are paid for afterwards", async () => {
+test("calls beyond a device's first come before devices that wait to begin", async () => {
+  const time = new SimulatedTime();
+  const pacer = opened(60, time.clock());
+  await pacer.begin();
+  const next = pacer.begin().then(() => time.elapsedMs);
+  const own = [1, 2, 3, 4].map(async () => [await pacer.permit(5_000), time.elapsedMs]);
+  // The first is the one that the device began with.
+  expect(await Promise.all(own)).toEqual([
+    [true, 1_000],
+    [true, 2_000],
+    [true, 3_000],
+    [true, 4_000],
+  ]);
+  expect(await next).toBe(5_000);
+});
+
+test("a call that cannot wait as long as others that came before it is not sent", async () => {
+  const time = new SimulatedTime();
+  const pacer = opened(60, time.clock());
+  await one(pacer);
+  const asked = Array.from({ length: 6 }, () => pacer.permit(4_000));
+  expect(await Promise.all(asked)).toEqual([true, true, true, true, false, false]);
+});
+
+test.each([1, 5, 20])(
+  "at %d calls a minute, where nobody could wait for the next one, three are ahead and paid for",
+  async (pace) => {
+    const clock = fixedClock();
+    const pacer = opened(pace, clock);
+    await pacer.begin();
+    const fromMs = clock.now();
+    const given = [];
+    for (let call = 0; call < 6; call += 1) given.push(await pacer.permit(2_500));
+    expect([given, clock.now()]).toEqual([[true, true, true, true, false, false], fromMs]);
+    await one(pacer);
+    expect(clock.now() - fromMs).toBeCloseTo((4 * 60_000) / pace, 5);
+  },
+);
+
+test("a device that ends without a call leaves it to the next one", async () => {
   const clock = fixedClock();
-  const pacer = createPacer(60, clock);
-  await pacer.slot();
-  pacer.sent(4);
-  await pacer.slot();
-  expect(clock.now()).toBe(5_000);
+  const pacer = opened(60, clock);
+  await pacer.begin();
+  pacer.end();
+  expect(await pacer.begin(clock.now())).toBe(true);
+  expect(clock.now()).toBe(1_000);
+  expect(await pacer.permit(0)).toBe(true);
+  // It had one, and has no other.
+  expect(await pacer.permit(0)).toBe(true);
+  expect(await pacer.permit(999)).toBe(true);
+  expect(clock.now()).toBe(1_000);
+});
+
+test("nothing is given before it is opened, after it is closed, nor to those who wait then", async () => {
+  const time = new SimulatedTime();
+  const pacer = new Pacer(time.clock());
+  expect([await pacer.begin(), await pacer.permit(60_000)]).toEqual([false, false]);
+  pacer.open(60);
+  await pacer.begin();
+  const waiting = [pacer.begin(), pacer.permit(0), pacer.permit(5_000)];
+  pacer.close();
+  expect(await Promise.all(waiting)).toEqual([false, true, false]);
+  expect(await pacer.permit(5_000)).toBe(false);
+  pacer.open(60);
+  expect(await pacer.begin()).toBe(true);
 });
 
 test("refusals stop everything, longer each time until a call is served", async () => {
   const clock = fixedClock();
-  const pacer = createPacer(60, clock);
+  const pacer = opened(60, clock);
   const gapAfter = async (tell: () => void) => {
-    await pacer.slot();
+    await one(pacer);
     const fromMs = clock.now();
     tell();
-    await pacer.slot();
+    await one(pacer);
     return clock.now() - fromMs;
   };
-  expect(await gapAfter(pacer.refused)).toBe(10_000);
-  expect(await gapAfter(pacer.refused)).toBe(20_000);
-  expect(await gapAfter(pacer.served)).toBe(1_000);
-  expect(await gapAfter(pacer.refused)).toBe(10_000);
+  expect(await gapAfter(() => pacer.refused())).toBe(10_000);
+  expect(await gapAfter(() => pacer.refused())).toBe(20_000);
+  expect(await gapAfter(() => pacer.served())).toBe(1_000);
+  expect(await gapAfter(() => pacer.refused())).toBe(10_000);
 });
 
 test("no call begins early because the clock has been running for long", async () => {
   const clock = fixedClock();
   await clock.sleep(7_000_000);
-  const pacer = createPacer(60, clock);
-  await pacer.slot();
+  const pacer = opened(60, clock);
+  await pacer.begin();
   expect(clock.now()).toBe(7_001_000);
   pacer.refused();
-  await pacer.slot();
+  await pacer.begin();
   expect(clock.now()).toBe(7_011_000);
 });
 
@@ -104,7 +175,7 @@ test.each([
   ["a fast run", 3_000, 3],
 ])("after a long wait %s (%i a minute) has %i calls at once and keeps the distance again", async (_, rate, calls) => {
   const clock = fixedClock();
-  const pacer = createPacer(rate, clock);
+  const pacer = opened(rate, clock);
   await clock.sleep(600_000);
   const begunAtMs = await begin(calls + 2, clock, pacer);
   const slotMs = 60_000 / rate;
@@ -116,10 +187,10 @@ test.each([
 
 test("calls that ask at the same time begin one after the other, in the order in which they asked", async () => {
   const time = new SimulatedTime();
-  const pacer = createPacer(60, time.clock());
+  const pacer = opened(60, time.clock());
   const begun: [call: number, atMs: number][] = [];
   const ask = async (call: number) => {
-    await pacer.slot();
+    await pacer.begin();
     begun.push([call, time.elapsedMs]);
   };
   await Promise.all([1, 2, 3].map(ask));
@@ -132,51 +203,37 @@ test("calls that ask at the same time begin one after the other, in the order in
 
 test("a refusal also holds up the call that is already waiting for its slot", async () => {
   const time = new SimulatedTime();
-  const pacer = createPacer(60, time.clock());
-  await pacer.slot();
-  const waiting = pacer.slot();
+  const pacer = opened(60, time.clock());
+  await pacer.begin();
+  const waiting = pacer.begin();
   await time.sleep(500);
   pacer.refused();
   await waiting;
   expect(time.elapsedMs).toBe(11_500);
 });
 
-test("a refusal does not shorten a longer wait", async () => {
+test("a refusal does not shorten a longer wait, and nobody who ends without a call shortens it", async () => {
   const clock = fixedClock();
-  const pacer = createPacer(60, clock);
-  await pacer.slot();
-  pacer.sent(31);
+  const pacer = opened(60, clock);
+  await pacer.begin();
   pacer.refused();
-  await pacer.slot();
-  expect(clock.now()).toBe(32_000);
+  pacer.refused();
+  pacer.served();
+  pacer.refused();
+  pacer.end();
+  await pacer.begin();
+  expect(clock.now()).toBe(21_000);
 });
 
 test("a pause after refusals is never longer than a hundred calls take", async () => {
   const clock = fixedClock();
-  const pacer = createPacer(60, clock);
+  const pacer = opened(60, clock);
   const pauses: number[] = [];
   for (let refusal = 0; refusal < 6; refusal += 1) {
     const fromMs = clock.now();
     pacer.refused();
-    await pacer.slot();
+    await pacer.begin();
     pauses.push(clock.now() - fromMs);
   }
   expect(pauses).toEqual([10_000, 20_000, 40_000, 80_000, 100_000, 100_000]);
-});
-
-test.each([
-  ["as many requests as slots", [2], 3_000],
-  ["fewer requests than slots", [1], 3_000],
-  ["no request", [0], 3_000],
-  ["more requests than slots", [5], 6_000],
-  ["requests that are told of one by one", [1, 1, 1, 1], 5_000],
-  ["one request more than slots, told of in two parts", [1, 2], 4_000],
-])("after two slots and %s the next call begins when they are paid for", async (_, sent, atMs) => {
-  const clock = fixedClock();
-  const pacer = createPacer(60, clock);
-  await pacer.slot();
-  await pacer.slot();
-  for (const requests of sent) pacer.sent(requests);
-  await pacer.slot();
-  expect(clock.now()).toBe(atMs);
 });

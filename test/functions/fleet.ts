@@ -1,11 +1,37 @@
 import { concludeRound } from "../../functions/concludeRound.ts";
 import { planFleet } from "../../functions/planFleet.ts";
 import { rekeyBatch } from "../../functions/rekeyBatch.ts";
+import { RekeyError } from "../../shared/errors.ts";
+import { Pacer } from "../../shared/fleet/pacer.ts";
 import { type BatchEntry, openRun } from "../../shared/fleet/run-store.ts";
+import type { CallContext } from "../../shared/platform/calls.ts";
+import type { Platform } from "../../shared/platform/client.ts";
 import type { Deadline } from "../../shared/runtime/clock.ts";
 import { createMemoryStore } from "../fleet/memory-store.ts";
 import { createDevice, type Fate } from "../platform/one-device.ts";
 import { invocationBy, linesIn } from "./world.ts";
+
+/** The platform's calls as the real ones are: each asks before it is sent. */
+function asking(platform: Platform, pacer: Pacer): Platform {
+  const ask = async ({ timeoutMs }: CallContext) => {
+    if (!(await pacer.permit(timeoutMs / 2))) throw new RekeyError("PlatformThrottledError", "No call is free");
+  };
+  const { refreshDeviceKey, deviceInfo } = platform.calls;
+  return {
+    ...platform,
+    calls: {
+      ...platform.calls,
+      refreshDeviceKey: async (context, ...rest) => {
+        await ask(context);
+        return refreshDeviceKey(context, ...rest);
+      },
+      deviceInfo: async (context, device) => {
+        await ask(context);
+        return deviceInfo(context, device);
+      },
+    },
+  };
+}
 
 /** A fleet run over a bucket in memory and one device that all calls reach; its steps as the workflow takes them. */
 export function openFleet(texts: Readonly<Record<string, string>> = {}, fates: readonly Fate[] = []) {
@@ -15,6 +41,7 @@ export function openFleet(texts: Readonly<Record<string, string>> = {}, fates: r
   const clock = world.time.clock();
   const { invocation, lines } = invocationBy(clock);
   const random = () => 0.5;
+  const pacer = new Pacer(clock);
   let planned: Record<string, unknown> = {};
   const plan = async (input: unknown, execution = "june") => {
     const asked = planFleet.input.parse({ execution, input });
@@ -27,10 +54,9 @@ export function openFleet(texts: Readonly<Record<string, string>> = {}, fates: r
     openRun("june", objects).readManifest(jsonIn("plan.json").manifestKey);
   const batch = async (changes: object = {}, at = 0) => {
     const item = (await manifest())[at];
-    const sent = { tell: (_: number): void => undefined };
     const input = { ...(planned["input"] as object), callsPerMinute: 600, ...changes };
     const asked = rekeyBatch.input.parse({ execution: planned["execution"], item, input });
-    const dependencies = { platform: world.platform, objects, clock, random, sent };
+    const dependencies = { platform: asking(world.platform, pacer), objects, clock, random, pacer };
     await openRun("june", objects).writeControl({ want: "run" });
     return rekeyBatch.output.parse(await rekeyBatch.run(asked, invocation, dependencies));
   };

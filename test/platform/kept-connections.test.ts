@@ -28,7 +28,7 @@ async function start(...answers: Answer[]): Promise<void> {
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const text = JSON.stringify({ baseUrl: `http://127.0.0.1:${port}`, appId: "a", secret: "s" });
-  transport = createTransport(parseCredentials(text, "1"), systemClock, () => undefined);
+  transport = createTransport(parseCredentials(text, "1"), systemClock, { onSend: () => undefined });
 }
 
 const change = { method: "PUT", path: "/x", headers: {}, body: "{}", timeoutMs: 3_000 } as const;

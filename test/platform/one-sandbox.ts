@@ -6,6 +6,7 @@ import {
 import { startSecretsEndpoint } from "../../local/secrets-endpoint/server.ts";
 import { createPlatform } from "../../shared/platform/client.ts";
 import { type RekeyRequest, rekeyDevice } from "../../shared/platform/rekey.ts";
+import type { Permission } from "../../shared/platform/transport.ts";
 import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { createLog } from "../../shared/runtime/log.ts";
 import { createMetrics } from "../../shared/runtime/metrics.ts";
@@ -24,7 +25,7 @@ export interface OneSandbox {
 }
 
 /** Opens it against the simulator over TLS, with a token already there. */
-export async function openSandbox(options: SimulatorOptions = {}): Promise<OneSandbox> {
+export async function openSandbox(options: SimulatorOptions = {}, permission?: Permission): Promise<OneSandbox> {
   const simulator = await startPlatformSimulator({ quota: { calls: 10_000, windowMs: 60_000 }, ...options });
   const secret = JSON.stringify(simulator.applicationSecret());
   const store = await startSecretsEndpoint({ secrets: { application: secret, session: null } });
@@ -37,6 +38,7 @@ export async function openSandbox(options: SimulatorOptions = {}): Promise<OneSa
     clock: systemClock,
     log,
     metrics,
+    ...(permission === undefined ? {} : { permission }),
   });
   await platform.session.token(deadlineIn(10_000, systemClock));
   let seen = { change: 0, read: 0 };

@@ -19,9 +19,10 @@ async function raw(answer: Answer): Promise<RawPlatform> {
 
 function open(credentials: Credentials, clock: Clock = systemClock): Transport & { readonly sent: () => number } {
   let sent = 0;
-  const transport = createTransport(credentials, clock, () => {
+  const onSend = () => {
     sent += 1;
-  });
+  };
+  const transport = createTransport(credentials, clock, { onSend });
   closing.push(transport.close);
   return { ...transport, sent: () => sent };
 }

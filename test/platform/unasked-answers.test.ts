@@ -124,7 +124,7 @@ test.each<[string, readonly Exchange[], boolean, number[]]>([
     const waited: number[] = [];
     const sleep = async (milliseconds: number) => void waited.push(Math.ceil(milliseconds));
     const clock = { ...systemClock, elapsed: () => 5_000, sleep };
-    const transport = createTransport(platform.credentials, clock, () => undefined);
+    const transport = createTransport(platform.credentials, clock, { onSend: () => undefined });
     for (const exchange of before) await transport.send(exchange);
     await transport.send({ ...write, uncheckable });
     transport.close();
