@@ -119,7 +119,7 @@ export function createTransport(
     return trusting(
       (secureContext) => {
         const options = { ...plain, secureContext };
-        return follow(request(options), body, endMs - clock.elapsed(), cameOver);
+        return follow(request(options), body, Math.max(1, endMs - clock.elapsed()), cameOver);
       },
       (result) => (result !== "dead" && result.kind === "unsent" ? result.error : undefined),
     );

@@ -97,12 +97,6 @@ export function useTicketStage(withWorkflows: boolean) {
     settled: (preset: string) => expect.poll(() => notesOf(preset).length).toBeGreaterThan(0),
     /** Resolves when nothing is under way any more: no execution can add a note or a call. */
     quiet: () => Promise.all([...(stage.workflows?.executions.values() ?? [])].map(({ ended }) => ended)),
-    /** What an answer takes here and now that waits for nobody, in milliseconds: the measure of how busy the machine is. */
-    usualMs: async () => {
-      const github = senderOf("github");
-      const headers = (body: string, id: string) => ({ ...github.headers(body, id), "X-GitHub-Event": "ping" });
-      return (await deliver(stage.system.url, { ...github, headers }, { zen: "Design for failure." }, "ping")).ms;
-    },
     logs: () => stage.system.lambda.lines.map(({ line }) => line).join("\n"),
   };
 }

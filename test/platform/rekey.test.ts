@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { Fault } from "../../local/platform-simulator/faults.ts";
 import type { SimulatorOptions } from "../../local/platform-simulator/simulator.ts";
 import type { RekeyRequest } from "../../shared/platform/rekey.ts";
-import { systemClock } from "../../shared/runtime/clock.ts";
+import { firstOf } from "./first-of.ts";
 import { type OneSandbox, openSandbox } from "./one-sandbox.ts";
 
 let sandbox: OneSandbox;
@@ -219,9 +219,8 @@ describe("time", () => {
     const { refresh, simulator } = await open();
     simulator.faults.add(atChange({ kind: "hang", count: 0 }));
     for (const request of [keyed, { nodeId: "n" }]) {
-      const startedAtMs = systemClock.elapsed();
-      await expect(refresh(request, 2_000)).rejects.toMatchObject({ name: "OutcomeUnknownError" });
-      expect(systemClock.elapsed() - startedAtMs).toBeLessThan(2_000);
+      const ended = refresh(request, 2_000).catch((error: unknown) => error);
+      expect(await firstOf(ended, 2_000)).toMatchObject({ name: "OutcomeUnknownError" });
     }
   });
 });

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { GetExecutionHistoryCommand, ListExecutionsCommand, StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { traitsOf } from "../../shared/errors.ts";
@@ -26,6 +25,11 @@ beforeEach(() => {
 const history = () => local.simulator.devices.get(deviceId)?.history ?? [];
 const run = async (input: object = {}) =>
   local.over(await local.start("rekeyDevice", { deviceId, nodeId: nodeId(), ...input }));
+/** How often an execution has come to a state. */
+const entered = (executionArn: string, state: string) =>
+  local.workflows.executions
+    .get(executionArn)
+    ?.events.filter((event) => event.state === state && event.type.endsWith("StateEntered")).length;
 const told = () =>
   local.system.lambda.lines
     .filter(({ functionName, line }) => functionName === "writeTicketNote" && line.startsWith("{"))
@@ -66,7 +70,8 @@ describe("a device", () => {
   test("is re-keyed after the platform was down", async () => {
     await local.simulator.down();
     const execution = await local.start("rekeyDevice", { deviceId, nodeId: nodeId() });
-    await delay(1_500);
+    // Tried, waited for and tried again.
+    await expect.poll(() => entered(execution, "Wait")).toBeGreaterThan(1);
     expect(history()).toHaveLength(0);
     await local.simulator.up();
     expect(await local.over(execution)).toMatchObject({ status: "SUCCEEDED" });

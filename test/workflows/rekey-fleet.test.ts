@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { traitsOf } from "../../shared/errors.ts";
@@ -114,15 +113,15 @@ describe("a run", () => {
 
   test("waits for a platform that is down, and goes on where it was", async () => {
     await begin();
-    const deviceIds = local.simulator.devices.many(60);
+    const deviceIds = local.simulator.devices.many(120);
     local.putObject("devices.csv", csvOf(deviceIds));
-    const running = local.start("rekeyFleet", { run: "outage", key: "devices.csv", callsPerMinute });
-    await delay(1_000);
+    const running = local.start("rekeyFleet", { run: "outage", key: "devices.csv", callsPerMinute }).then(local.over);
+    await vi.waitUntil(() => callsAtMs.length > 10, { timeout: 60_000 });
     await local.simulator.down();
-    await delay(2_000);
+    await vi.waitUntil(() => (progressOf("outage").stopped?.tries ?? 0) > 1, { timeout: 60_000 });
     await local.simulator.up();
-    expect(await local.over(await running)).toMatchObject({ status: "SUCCEEDED" });
-    expect(linesOf("outage").map(({ status }) => status)).toEqual(Array(60).fill("done"));
+    expect(await running).toMatchObject({ status: "SUCCEEDED" });
+    expect(linesOf("outage").map(({ status }) => status)).toEqual(Array(120).fill("done"));
     for (const deviceId of deviceIds) expect(codesOf(deviceId).size).toBe(1);
   });
 

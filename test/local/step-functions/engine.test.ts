@@ -70,8 +70,9 @@ describe("the interpreter", () => {
     const whole = await run(states, { key: "k" }, 0.001, { "b/k": "[1,2,3]" });
     expect((await whole.running.ended).status).toBe("SUCCEEDED");
     expect(whole.invoked).toEqual([1, 2, 3].map((item) => ["works", { item }]));
-    const cut = await run(states, { key: "k" }, 0.01, { "b/k": "[1,2,3]" });
-    setTimeout(cut.running.stop, 50);
+    const cut = await run(states, { key: "k" }, 1, { "b/k": "[1,2,3]" });
+    await expect.poll(() => cut.invoked.length).toBe(1);
+    cut.running.stop();
     expect(await cut.running.ended).toEqual({ status: "ABORTED" });
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(cut.invoked).toHaveLength(1);
