@@ -1,11 +1,12 @@
 import * as http from "node:http";
 import * as https from "node:https";
-import { isIP, connect as plainConnect, type Socket } from "node:net";
-import { checkServerIdentity, type PeerCertificate, type SecureContext, connect as tlsConnect } from "node:tls";
+import { connect as plainConnect, type Socket } from "node:net";
+import { connect as tlsConnect } from "node:tls";
 import { RekeyError } from "../errors.ts";
 import type { Clock, Deadline } from "../runtime/clock.ts";
-import { connectionFault, isNamesake, type Phase, unreachable } from "./connection-fault.ts";
+import { connectionFault, type Phase, unreachable } from "./connection-fault.ts";
 import type { Credentials } from "./credentials.ts";
+import { createTrust, expectedName } from "./trust.ts";
 
 /** One request to the platform. */
 export interface Exchange {
@@ -170,32 +171,6 @@ export function createTransport(
 
 function forbidden(): RekeyError {
   return new RekeyError("PlatformThrottledError", "The pace that was asked for leaves no time for another call");
-}
-
-/** Tries again where another authority of the same name may vouch for the platform; nothing was sent then. */
-function createTrust(secureContexts: readonly SecureContext[]) {
-  let trusted = 0;
-  return async <Result>(
-    attempt: (secureContext: SecureContext | undefined) => Promise<Result>,
-    errorOf: (result: Result) => RekeyError | undefined,
-  ): Promise<Result> => {
-    for (let index = trusted, left = secureContexts.length; ; index = (index + 1) % secureContexts.length) {
-      const result = await attempt(secureContexts[index]);
-      const error = errorOf(result);
-      left -= 1;
-      if (error !== undefined && left > 0 && isNamesake(error)) continue;
-      trusted = index;
-      return result;
-    }
-  };
-}
-
-/** What the platform's certificate has to be for, where it is not the host; an IP address may not stand in SNI. */
-function expectedName(serverName: string | undefined) {
-  if (serverName === undefined) return {};
-  if (isIP(serverName) === 0) return { servername: serverName };
-  const check = (_: string, certificate: PeerCertificate) => checkServerIdentity(serverName, certificate);
-  return { servername: "", checkServerIdentity: check };
 }
 
 /**
