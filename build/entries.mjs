@@ -9,19 +9,21 @@ export const entryPoints = {
 
 /**
  * The function of an operation: what binds it to its environment, so that the operation itself does nothing when it is
- * imported. The sandbox is opened first of all, before a schema is evaluated: reads ahead begin there.
+ * imported. The sandbox is opened first of all, before a schema is evaluated: reads ahead begin there. What is under way
+ * gets a turn of the event loop before the operation is evaluated, and another before the chain around it is: nothing is
+ * waited for.
  */
 function entryOf(name) {
   const { isDefault } = operations.get(name);
   const others = routes.filter((route) => route.name !== name).map(({ key }) => key);
   return `
     import { sandbox } from "sandbox:${name}";
-    import { ${name} as operation } from "./functions/${name}.ts";
+    import { operation, dependencies } from "bound:${name}";
     import { createHandler } from "./shared/http/handler.ts";
     export const handler = createHandler(operation, {
       ...sandbox,
       name: "${name}",
-      dependencies: operation.dependencies(sandbox),
+      dependencies,
       ${isDefault ? `otherRoutes: ${JSON.stringify(others)},` : ""}
     });
   `;
@@ -32,7 +34,20 @@ function sandboxOf(name) {
   const open = secrets === undefined ? "openSandbox" : `openSandbox${readAhead ? "ReadingAhead" : "WithSecrets"}`;
   return `
     import { ${open} } from "./shared/runtime/sandbox.ts";
+    import { nextTurn } from "./shared/runtime/clock.ts";
     export const sandbox = ${open}(${readAhead ? JSON.stringify(secrets) : ""});
+    ${readAhead ? "await nextTurn();" : ""}
+  `;
+}
+
+function boundOf(name) {
+  return `
+    import { sandbox } from "sandbox:${name}";
+    import { nextTurn } from "./shared/runtime/clock.ts";
+    import { ${name} as operation } from "./functions/${name}.ts";
+    export { operation };
+    export const dependencies = operation.dependencies(sandbox);
+    ${operations.get(name).readAhead ? "await nextTurn();" : ""}
   `;
 }
 
@@ -41,7 +56,7 @@ export const entries = {
   name: "entries",
   setup(build) {
     const resolveDir = fileURLToPath(new URL("..", import.meta.url));
-    for (const [namespace, contentsOf] of Object.entries({ entry: entryOf, sandbox: sandboxOf })) {
+    for (const [namespace, contentsOf] of Object.entries({ entry: entryOf, sandbox: sandboxOf, bound: boundOf })) {
       const filter = new RegExp(`^${namespace}:`);
       build.onResolve({ filter }, ({ path }) => ({ path: path.slice(namespace.length + 1), namespace }));
       build.onLoad({ filter: /.*/, namespace }, ({ path }) => ({

@@ -63,7 +63,10 @@ export type Wiring<Dependencies> =
   | {
       /** The secrets that it reads or writes, by the configuration's names for them. */
       readonly secrets: readonly SecretName[];
-      /** Whether every cold invocation needs them all: then their reads begin while the bundle is being loaded. */
+      /**
+       * Whether every cold invocation needs them all: then their reads begin while the bundle is being loaded, and the
+       * connection to the platform as soon as the application's secret is there.
+       */
       readonly readAhead: boolean;
       dependencies(sandbox: SandboxWithSecrets): Dependencies;
     }

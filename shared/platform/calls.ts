@@ -52,6 +52,8 @@ export interface PlatformCalls {
   ): Promise<{ verifyCode: string; timeoutSeconds: number | undefined }>;
   activationStatus(context: CallContext, device: DeviceAddress): Promise<z.infer<typeof activationReply>>;
   deviceInfo(context: CallContext, device: DeviceAddress): Promise<DeviceInfo>;
+  /** Begins a connection that the first call takes, if that comes within a second. */
+  connectAhead(credentials: Credentials): void;
   /** Opens and closes a connection. */
   probe(credentials: Credentials, deadline: Deadline): Promise<void>;
 }
@@ -141,6 +143,7 @@ export function createPlatformCalls(clock: Clock, metrics: Metrics, permission?:
       const reply = await call(context.credentials, exchange, { schema: deviceReply, ...aboutDevice(device) });
       return reply.deviceInfo;
     },
+    connectAhead: (credentials) => transportFor(credentials).connectAhead(),
     probe: (credentials, deadline) => transportFor(credentials).probe(deadline),
   };
 }

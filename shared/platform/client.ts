@@ -29,11 +29,22 @@ interface PlatformDependencies {
   readonly permission?: Permission;
 }
 
-/** The platform behind the application secret; one per sandbox, since it keeps connections and the token. */
+/**
+ * The platform behind the application secret; one per sandbox, since it keeps connections and the token. Where the
+ * secret is being read ahead, it connects as soon as that is there.
+ */
 export function createPlatform(dependencies: PlatformDependencies): Platform {
   const { secrets, secretId, sessionSecretId, clock, log, metrics, permission } = dependencies;
   const credentials = createCredentialStore(secrets, secretId, clock);
   const calls = createPlatformCalls(clock, metrics, permission);
+  // Of what fails here, whoever asks for the credentials or sends a request is told by a try of their own.
+  secrets
+    .ahead?.(secretId)
+    ?.then((version) => {
+      const prepared = version === undefined ? undefined : credentials.prepare(version);
+      if (prepared !== undefined) calls.connectAhead(prepared);
+    })
+    .catch(() => undefined);
   const logIn = createLogIn(calls, credentials, clock);
   const session = createSession({ secrets, secretId: sessionSecretId, logIn, clock, log, metrics });
   return {

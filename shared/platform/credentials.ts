@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 import { type Fault, RekeyError } from "../errors.ts";
 import { jsonOf } from "../json.ts";
 import { type Clock, type Deadline, isRecent } from "../runtime/clock.ts";
-import type { Secrets } from "../runtime/secrets.ts";
+import type { Secrets, SecretVersion } from "../runtime/secrets.ts";
 import { readTlsMaterial } from "./certificates.ts";
 
 /** What the application secret holds, checked and ready for use. */
@@ -34,6 +34,12 @@ export interface CredentialStore {
   get(deadline: Deadline, maxAgeMs?: number): Promise<Credentials>;
 }
 
+/** A store that may be told what will be read. */
+export interface CredentialStoreAhead extends CredentialStore {
+  /** The credentials of a version that is about to be read; undefined where its reader will get an error. */
+  prepare(version: SecretVersion): Credentials | undefined;
+}
+
 const optionalText = z.optional(z.nullable(z.string().check(z.minLength(1))));
 
 const applicationSecret = z.strictObject({
@@ -52,8 +58,9 @@ const applicationSecret = z.strictObject({
 const usualAgeMs = 300_000;
 
 /** A store over the application secret `secretId`. */
-export function createCredentialStore(secrets: Secrets, secretId: string, clock: Clock): CredentialStore {
+export function createCredentialStore(secrets: Secrets, secretId: string, clock: Clock): CredentialStoreAhead {
   let kept: { readonly credentials: Credentials; readonly readAtMs: number } | undefined;
+  let prepared: Credentials | undefined;
   let triedAtMs = Number.NEGATIVE_INFINITY;
   let reading: Promise<Credentials> | undefined;
 
@@ -62,15 +69,22 @@ export function createCredentialStore(secrets: Secrets, secretId: string, clock:
     triedAtMs = readAtMs;
     const version = await secrets.read(secretId, deadline);
     if (version === undefined) throw malformed("is missing or has no value");
-    const credentials =
-      kept?.credentials.versionId === version.versionId
-        ? kept.credentials
-        : parseCredentials(version.text, version.versionId);
+    const known = [kept?.credentials, prepared].find((one) => one?.versionId === version.versionId);
+    const credentials = known ?? parseCredentials(version.text, version.versionId);
+    prepared = undefined;
     kept = { credentials, readAtMs };
     return credentials;
   }
 
   return {
+    prepare({ text, versionId }) {
+      try {
+        prepared = parseCredentials(text, versionId);
+      } catch {
+        prepared = undefined;
+      }
+      return prepared;
+    },
     get(deadline, maxAgeMs) {
       const current = kept;
       const isRecentEnough =

@@ -1,9 +1,10 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import { connect as plainConnect, type Socket } from "node:net";
-import { connect as tlsConnect } from "node:tls";
+import { type SecureContext, connect as tlsConnect } from "node:tls";
 import { RekeyError } from "../errors.ts";
-import type { Clock, Deadline } from "../runtime/clock.ts";
+import { type Clock, type Deadline, nextTurn } from "../runtime/clock.ts";
+import { createConnectionAhead } from "./connection-ahead.ts";
 import { connectionFault, type Phase, unreachable } from "./connection-fault.ts";
 import type { Credentials } from "./credentials.ts";
 import { createTrust, expectedName } from "./trust.ts";
@@ -66,6 +67,8 @@ export interface Transport {
   send(exchange: Exchange): Promise<SendResult>;
   /** Closes the connection of a reply that does not speak of what was asked: the next one on it would not, either. */
   distrust(reply: Reply): void;
+  /** Begins a connection for the first request, if that comes within a second; what fails in it, nobody hears. */
+  connectAhead(): void;
   /** Opens a connection and closes it. @throws ConfigurationError, PlatformUnavailableError */
   probe(deadline: Deadline): Promise<void>;
   /** Closes the connections that nobody uses, and each other one once its answer is there. */
@@ -89,14 +92,10 @@ export function createTransport(
   clock: Clock,
   { onSend, permission }: TransportOptions,
 ): Transport {
-  const { baseUrl, secureContexts, serverName } = credentials;
-  const isSecure = secureContexts.length > 0;
-  const agent = new (isSecure ? https.Agent : http.Agent)({ keepAlive: true, scheduling: "lifo" });
-  const host = baseUrl.hostname.replace(/^\[|\]$/g, "");
-  const port = Number(baseUrl.port === "" ? (isSecure ? 443 : 80) : baseUrl.port);
-  const target = { host, port, rejectUnauthorized: true, ...expectedName(serverName) };
+  const { baseUrl, secureContexts } = credentials;
+  const { target, open, request, agent } = peerOf(credentials);
   const prefix = baseUrl.pathname.replace(/\/+$/, "");
-  const request = isSecure ? https.request : http.request;
+  const ahead = createConnectionAhead(agent, clock);
   const cameOver = new WeakMap<Reply, Socket>();
   let usedAtMs = clock.now();
   let changedAtMs = Number.NEGATIVE_INFINITY;
@@ -150,13 +149,11 @@ export function createTransport(
       if (exchange.method === "PUT") changedAtMs = clock.elapsed();
       return result === "dead" ? { kind: "lost", cause: new Error("Connection closed") } : result;
     },
+    connectAhead: () => ahead.offer(open(secureContexts[0])),
     distrust: (reply) => void cameOver.get(reply)?.destroy(),
     async probe(deadline) {
       const error = await trusting(
-        (secureContext) => {
-          const socket = isSecure ? tlsConnect({ ...target, secureContext }) : plainConnect(target);
-          return connect(socket, Math.max(1, deadline.remaining()));
-        },
+        (secureContext) => connect(open(secureContext), Math.max(1, deadline.remaining())),
         (result) => result,
       );
       if (error !== undefined) throw error;
@@ -164,8 +161,26 @@ export function createTransport(
     close() {
       // What is under way may end; no connection is kept after it.
       agent.maxFreeSockets = 0;
+      ahead.drop();
       dropIdle();
     },
+  };
+}
+
+/** Where the platform is, and by which protocol it is reached. */
+function peerOf({ baseUrl, secureContexts, serverName }: Credentials) {
+  const isSecure = secureContexts.length > 0;
+  const host = baseUrl.hostname.replace(/^\[|\]$/g, "");
+  const port = Number(baseUrl.port === "" ? (isSecure ? 443 : 80) : baseUrl.port);
+  const target = { host, port, rejectUnauthorized: true, ...expectedName(serverName) };
+  // As the agent's own connections.
+  const lasting = { ...target, keepAlive: true, noDelay: true, ALPNProtocols: ["http/1.1"] };
+  return {
+    target,
+    open: (secureContext: SecureContext | undefined) =>
+      isSecure ? tlsConnect({ ...lasting, secureContext }) : plainConnect(lasting),
+    request: isSecure ? https.request : http.request,
+    agent: new (isSecure ? https.Agent : http.Agent)({ keepAlive: true, scheduling: "lifo" }),
   };
 }
 
@@ -179,7 +194,7 @@ function forbidden(): RekeyError {
  * been looked at.
  */
 async function whatCameMeanwhile(): Promise<void> {
-  for (let round = 0; round < 2; round += 1) await new Promise((resolve) => setImmediate(resolve));
+  for (let round = 0; round < 2; round += 1) await nextTurn();
 }
 
 /**
@@ -198,6 +213,7 @@ function follow(
   return new Promise((resolve) => {
     let phase: Phase = "connecting";
     let socket: Socket | undefined;
+    let stood = false;
     const onData = () => {
       if (phase !== "reading") phase = "answering";
     };
@@ -215,11 +231,15 @@ function follow(
     request.once("socket", (assigned) => {
       socket = assigned;
       assigned.prependListener("data", onData);
-      // A reused connection has connected long ago.
-      if (request.reusedSocket) phase = "asked";
+      // A reused connection has connected long ago, and one that was begun ahead may have.
+      stood = request.reusedSocket || isConnected(assigned);
+      if (stood) phase = "asked";
       else assigned.once(connectedEvent(assigned), () => (phase = "asked"));
     });
-    request.on("error", (cause) => (request.reusedSocket && phase === "asked" ? end("dead") : fail(cause)));
+    // Of a new connection, the verdict on our certificate may come as late as this.
+    const isDead = (cause: unknown) =>
+      stood && phase === "asked" && (request.reusedSocket || connectionFault(cause, phase) === undefined);
+    request.on("error", (cause) => (isDead(cause) ? end("dead") : fail(cause)));
     // Not before has the agent its connection back, for the next request.
     const closed = new Promise((free) => request.once("close", free));
     request.once("response", (response) => {
@@ -247,6 +267,10 @@ async function collect(response: http.IncomingMessage): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
+}
+
+function isConnected(socket: Socket): boolean {
+  return "authorized" in socket ? socket.authorized === true : !socket.connecting;
 }
 
 function connectedEvent(socket: Socket): "connect" | "secureConnect" {

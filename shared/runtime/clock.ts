@@ -19,6 +19,11 @@ export const systemClock: Clock = {
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
 };
 
+/** A turn of the event loop: what is ready to be sent, or has come, is seen to. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** The moment by which an answer must be there; carried through to every call. */
 export interface Deadline {
   /** Whole milliseconds left; never negative. */

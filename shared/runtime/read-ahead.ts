@@ -23,6 +23,7 @@ export function readAhead(secrets: Secrets, ids: readonly string[], clock: Clock
   }
   return {
     ...secrets,
+    ahead: (id) => begun.get(id),
     async read(id, deadline) {
       const first = begun.get(id);
       begun.delete(id);

@@ -26,6 +26,8 @@ export interface Secrets {
    * @throws ConfigurationError no id, or access denied; SecretsUnavailableError down, throttling or silent
    */
   read(id: string, deadline: Deadline): Promise<SecretVersion | undefined>;
+  /** What a read brings that was begun ahead and that nobody has taken (read-ahead.ts); never rejects. */
+  ahead?(id: string): Promise<SecretVersion | undefined> | undefined;
   /** Writes a version under a request token (32 to 64 characters); the same token with other content is `taken`. */
   write(id: string, version: NewVersion, deadline: Deadline): Promise<WriteOutcome>;
   /** Moves a label from one version to another, if `from` still holds it. */

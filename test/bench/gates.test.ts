@@ -15,7 +15,7 @@ import { type Bundle, buildBundles, ownerOf, partsOf } from "./bundles.ts";
 const limits: Readonly<Record<string, { readonly minified: number; readonly gzipped: number }>> = {
   authenticate: { minified: 119_000, gzipped: 42_000 },
   decideNextStep: { minified: 60_000, gzipped: 20_500 },
-  statusCheck: { minified: 122_000, gzipped: 43_000 },
+  statusCheck: { minified: 122_500, gzipped: 43_300 },
   ticketWebhook: { minified: 172_000, gzipped: 60_500 },
   // What it starts for a source with expressions: the engine, and the payload's reading.
   "ticketWebhook-expressions": { minified: 90_000, gzipped: 29_000 },
@@ -206,23 +206,38 @@ describe("an invocation", () => {
     expect(await during(invoke)).toEqual(expected.warm);
   });
 
+  /** A sandbox of its own, of the bundle itself or of what stands in its place. */
+  const sandboxOf = (name: string, bundle: string) =>
+    startSandbox({
+      bundle,
+      functionName: name,
+      environment: {
+        BUNDLE: distOf(name).href,
+        AWS_REGION: "eu-central-1",
+        AWS_ACCESS_KEY_ID: `AKIDLOCAL${name.toUpperCase()}`,
+        AWS_SECRET_ACCESS_KEY: "local-secret-access-key",
+        AWS_ENDPOINT_URL_SECRETS_MANAGER: system.secrets.url,
+        REKEY_SECRET_ID: system.secretIds.applicationSecret,
+        REKEY_SESSION_SECRET_ID: system.secretIds.sessionSecret,
+      },
+    });
+  const distOf = (name: string) => new URL(`../../dist/${name}.mjs`, import.meta.url);
+
+  test("of refreshDeviceKey finds its secrets read and its connection open", async () => {
+    const before = counts();
+    const sandbox = await sandboxOf("refreshDeviceKey", fileURLToPath(distOf("refreshDeviceKey")));
+    await expect.poll(() => counts().handshakes - before.handshakes).toBe(1);
+    expect(counts()).toEqual({ ...before, handshakes: before.handshakes + 1, secretCalls: before.secretCalls + 2 });
+    const outcome = await sandbox.invoke({ deviceId: "device-1", nodeId: "a" });
+    await sandbox.close();
+    expect(outcome).toMatchObject({ ok: true });
+    expect(counts()).toMatchObject({ handshakes: before.handshakes + 1, requests: before.requests + 1 });
+  });
+
   test.each(["refreshDeviceKey", "authenticate", "statusCheck"])(
     "of %s leaves unloaded what it does not need",
     async (name) => {
-      const dist = new URL(`../../dist/${name}.mjs`, import.meta.url);
-      const sandbox = await startSandbox({
-        bundle: fileURLToPath(new URL("loaded-modules.mjs", import.meta.url)),
-        functionName: name,
-        environment: {
-          BUNDLE: dist.href,
-          AWS_REGION: "eu-central-1",
-          AWS_ACCESS_KEY_ID: `AKIDLOCAL${name.toUpperCase()}`,
-          AWS_SECRET_ACCESS_KEY: "local-secret-access-key",
-          AWS_ENDPOINT_URL_SECRETS_MANAGER: system.secrets.url,
-          REKEY_SECRET_ID: system.secretIds.applicationSecret,
-          REKEY_SESSION_SECRET_ID: system.secretIds.sessionSecret,
-        },
-      });
+      const sandbox = await sandboxOf(name, fileURLToPath(new URL("loaded-modules.mjs", import.meta.url)));
       const outcome = await sandbox.invoke(name === "authenticate" ? {} : { deviceId: "device-1" });
       await sandbox.close();
       if (!outcome.ok) throw new Error(outcome.error.errorMessage);

@@ -106,7 +106,7 @@ export async function start({ tls, raw, renegotiates: again = false, secret = {}
   return parseCredentials(JSON.stringify({ ...base, ...secret }), "v");
 }
 
-/** What a first login, a first change and a status come to. */
+/** What a first login, a first change and a status come to; and a change whose connection was begun 0, 3, 40 ms before. */
 export async function outcomes(credentials: Credentials) {
   const metrics = createMetrics({ write: () => undefined, clock: systemClock, stage: "test" });
   const failure = (call: Promise<unknown>) =>
@@ -117,9 +117,16 @@ export async function outcomes(credentials: Credentials) {
   const timeoutMs = 1_000;
   const calls = () => createPlatformCalls(systemClock, metrics);
   const context = { credentials, accessToken: "t", timeoutMs };
+  const changeAfter = async (milliseconds: number) => {
+    const { connectAhead, refreshDeviceKey } = calls();
+    connectAhead(credentials);
+    if (milliseconds > 0) await systemClock.sleep(milliseconds);
+    return failure(refreshDeviceKey(context, { deviceId: "d" }, { verifyCode: "c" }));
+  };
   return {
     login: await failure(calls().login(credentials, timeoutMs)),
     change: await failure(calls().refreshDeviceKey(context, { deviceId: "d" }, { verifyCode: "c" })),
     status: await failure(calls().probe(credentials, deadlineIn(timeoutMs, systemClock))),
+    ahead: [await changeAfter(0), await changeAfter(3), await changeAfter(40)],
   };
 }

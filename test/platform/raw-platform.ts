@@ -16,6 +16,8 @@ export interface RawPlatform {
   readonly counted: () => string[];
   /** Connections so far. */
   readonly connections: () => number;
+  /** Those that are open now. */
+  readonly open: () => number;
   close(): Promise<void>;
 }
 
@@ -26,8 +28,13 @@ export type Answer = (socket: Socket, request: string) => void;
  * Starts one on loopback, over plain HTTP.
  *
  * @param secret further members of the application secret
+ * @param greet what it does with a connection, the how manieth it is, before it is asked
  */
-export async function startRawPlatform(answer: Answer, secret: Record<string, unknown> = {}): Promise<RawPlatform> {
+export async function startRawPlatform(
+  answer: Answer,
+  secret: Record<string, unknown> = {},
+  greet: (socket: Socket, count: number) => void = () => undefined,
+): Promise<RawPlatform> {
   const requests: string[] = [];
   const sockets = new Set<Socket>();
   let connections = 0;
@@ -36,6 +43,7 @@ export async function startRawPlatform(answer: Answer, secret: Record<string, un
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     socket.on("error", () => undefined);
+    greet(socket, connections);
     let text = "";
     socket.on("data", (chunk) => {
       text += chunk.toString("latin1");
@@ -62,6 +70,7 @@ export async function startRawPlatform(answer: Answer, secret: Record<string, un
     requests,
     counted: () => counted.splice(0),
     connections: () => connections,
+    open: () => sockets.size,
     close: async () => {
       for (const socket of sockets) socket.destroy();
       server.close();
