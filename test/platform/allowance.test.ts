@@ -46,7 +46,12 @@ describe("a refused token", () => {
       const ofDay = atMs.filter((at) => at >= day * 24 * hourMs && at < (day + 1) * 24 * hourMs);
       expect(ofDay.length).toBeLessThanOrEqual(20 + 48);
     }
-    expect(atMs.filter((at) => at < 24 * hourMs).length).toBeLessThanOrEqual(62);
+  });
+
+  test("is renewed at once where tokens last for 20 s each, six minutes long, and twice within the next 20", () => {
+    const { atMs } = renewAll("refused", 26 * minuteMs, 20 * secondMs);
+    const lively = Array.from({ length: 18 }, (_, at) => at * 20 * secondMs);
+    expect(atMs).toEqual([...lively, 680 * secondMs, 1_360 * secondMs]);
   });
 
   test.each([

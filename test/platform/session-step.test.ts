@@ -31,9 +31,12 @@ const fresh = session({ token: token("fresh", 500) });
 const foreign = session({ ledger: undefined });
 const unguarded = session({ ledger: { ...ledger, guarded: false } });
 const empty: StoredSession = { versionId: "", token: undefined, refreshToken: undefined, ledger: undefined };
-/** The stored token is refused, in a conflict that has lasted for so long. */
-const war = (lengthMs: number, ageMs: number) =>
-  session({ token: token("stored", ageMs), ledger: { ...ledger, conflictSinceMs: nowMs - ageMs - lengthMs } });
+/** The stored token is refused, in a conflict that has lasted for so long and has booked until then. */
+const war = (lengthMs: number, ageMs: number, refusedUntilMs?: number) =>
+  session({
+    token: token("stored", ageMs),
+    ledger: { ...ledger, conflictSinceMs: nowMs - ageMs - lengthMs, refusedUntilMs },
+  });
 
 const use = (accessToken: string, isOld = false) => ({ step: "use", isOld, token: { accessToken } });
 const look = (see: "session" | "label" | "both", pauseMs = 0) => ({ step: "wait", see, pauseMs });
@@ -117,6 +120,11 @@ const cases: readonly Case[] = [
   {
     when: "a conflict of a minute goes on",
     seen: { wish: other, session: war(minuteMs, 1_000) },
+    does: { step: "fail", why: "allowance", afterMs: 15_000 },
+  },
+  {
+    when: "a conflict of a minute goes on and has used up most of the allowance",
+    seen: { wish: other, session: war(minuteMs, 1_000, nowMs + 18 * 30 * minuteMs) },
     does: { step: "fail", why: "allowance", afterMs: 59_000 },
   },
   {
