@@ -60,12 +60,11 @@ interface Patience {
 const patienceByName = new Map<string, Patience>([
   // Someone has to switch the old device off, or the network to notice that it is gone.
   ["DeviceOnlineError", { firstSeconds: 60, longestSeconds: 72 * 60 }],
-  // The platform counts by the minute.
-  ["PlatformThrottledError", { firstSeconds: 60, longestSeconds: 1_800 }],
   ["RenewalLimitedError", { firstSeconds: 60, longestSeconds: 1_800 }],
   // The code may be armed already, and its time be running.
   ["OutcomeUnknownError", { firstSeconds: 2, longestSeconds: 1_800 }],
 ]);
+// The platform counts its calls by the minute, but a place may be free in a second.
 const otherPatience: Patience = { firstSeconds: 5, longestSeconds: 1_800 };
 /** What may be repeated, but may as well stay as it is. */
 const mostWaitsForDoubtful = 3;
