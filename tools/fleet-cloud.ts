@@ -1,6 +1,7 @@
 import { DescribeExecutionCommand, ListExecutionsCommand, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import { localFleetBucket } from "../local/step-functions/part.ts";
 import { createObjectStore, createS3Client, type ObjectStore } from "../shared/runtime/objects.ts";
+import { regionOf, UsageError } from "./fleet-command.ts";
 
 /** How an execution stands. */
 export interface ExecutionState {
@@ -25,14 +26,22 @@ const local = {
   credentials: { accessKeyId: "AKIDLOCALFLEET", secretAccessKey: "local-secret-access-key" },
 };
 
-/** AWS where both are named, with the credentials and the region that the SDK finds; else what `npm start` runs. */
+// A line that was cut says nothing: without limits a call would wait for ever.
+const patience = { connectionTimeout: 5_000, requestTimeout: 15_000, throwOnRequestTimeout: true };
+
+/**
+ * AWS where both are named, in the region of the workflow, with the credentials that the SDK finds; else what
+ * `npm start` runs.
+ *
+ * @throws UsageError an address in the environment is none
+ */
 export function openCloud(bucket: string | undefined, workflow: string | undefined): Cloud {
   const isLocal = bucket === undefined || workflow === undefined;
-  const s3 = isLocal
-    ? createS3Client(process.env["AWS_ENDPOINT_URL_S3"] ?? "http://127.0.0.1:3005", local)
-    : createS3Client(process.env["AWS_ENDPOINT_URL_S3"] ?? process.env["AWS_ENDPOINT_URL"] ?? "");
-  const endpoint = process.env["AWS_ENDPOINT_URL_SFN"] ?? "http://127.0.0.1:3004";
-  const workflows = new SFNClient(isLocal ? { ...local, endpoint } : {});
+  const region = workflow === undefined ? undefined : regionOf(workflow);
+  const account = isLocal ? local : region === undefined ? {} : { region };
+  const s3 = createS3Client(addressOf("S3", isLocal) ?? (isLocal ? "http://127.0.0.1:3005" : ""), account);
+  const endpoint = addressOf("SFN", isLocal) ?? (isLocal ? "http://127.0.0.1:3004" : undefined);
+  const workflows = new SFNClient({ ...account, requestHandler: patience, ...(endpoint && { endpoint }) });
   const stateMachineArn = workflow ?? "arn:aws:states:eu-central-1:123456789012:stateMachine:rekey-local-rekeyFleet";
   return {
     isLocal,
@@ -45,11 +54,22 @@ export function openCloud(bucket: string | undefined, workflow: string | undefin
     async running(run) {
       const listed = new ListExecutionsCommand({ stateMachineArn, statusFilter: "RUNNING" });
       const { executions = [] } = await workflows.send(listed);
-      return executions.find(({ name }) => name?.startsWith(`${run.slice(0, 64)}--`))?.executionArn;
+      const prefix = `${run.slice(0, 64)}--`;
+      return executions.find(({ name = "" }) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
+        ?.executionArn;
     },
     async describe(executionArn) {
       const { status = "", error, cause } = await workflows.send(new DescribeExecutionCommand({ executionArn }));
       return { status, error, cause };
     },
   };
+}
+
+/** What the environment names as a service's address, as the SDK reads it; an empty one counts as absent.
+ * What stands in for all of AWS is not what npm start runs. */
+function addressOf(service: "S3" | "SFN", isLocal: boolean): string | undefined {
+  const ofAll = isLocal ? undefined : process.env["AWS_ENDPOINT_URL"];
+  const address = process.env[`AWS_ENDPOINT_URL_${service}`] || ofAll || undefined;
+  if (address === undefined || URL.canParse(address)) return address;
+  throw new UsageError(`AWS_ENDPOINT_URL_${service} or AWS_ENDPOINT_URL is not an address`);
 }

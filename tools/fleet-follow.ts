@@ -1,31 +1,42 @@
-import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { openRun, type RunProgress } from "../shared/fleet/run-store.ts";
 import type { Cloud, ExecutionState } from "./fleet-cloud.ts";
+import { failedFileOf } from "./fleet-files.ts";
 import type { LocalInput } from "./fleet-input.ts";
+import { createLink, type Link, LostError } from "./fleet-link.ts";
 import { failuresByError, fetchResult, writeFailed, writeSoFar } from "./fleet-result.ts";
 import { createFleetView } from "./fleet-view.ts";
+import { counted, wordsOf } from "./fleet-words.ts";
 
 /** A run that is under way, and where its result goes. */
 export interface Followed {
   readonly run: string;
   readonly executionArn: string;
-  readonly input: LocalInput;
+  /** Absent where a verb goes on with a run whose input is elsewhere. */
+  readonly input: LocalInput | undefined;
   readonly out: string;
+  /** How long the run is looked for where nothing is heard of it. */
+  readonly patienceSeconds: number;
 }
 
 const quietMs = 60_000;
-const longestSilenceMs = 10 * 60_000;
-const expired = /ExpiredToken|CredentialsProviderError|UnrecognizedClient|InvalidClientTokenId|InvalidSignature/;
+const firstKeepMs = 5_000;
 
 /** Shows how far a run is until it is over, and fetches its result. @returns the exit code */
 export async function follow(followed: Followed, cloud: Cloud): Promise<number> {
-  const ended = await watch(followed, cloud);
-  if (ended === undefined) {
-    console.error("It can be followed no more from here. The run goes on; the same command shows it again");
-    return 3;
+  const screen = createScreen();
+  const pauseMs = cloud.isLocal ? 500 : 5_000;
+  const link = createLink(followed.patienceSeconds, pauseMs, screen.say);
+  let ended: ExecutionState | undefined;
+  try {
+    ended = await watch(followed, cloud, { link, screen, pauseMs });
+    await tellResult(followed, cloud, link);
+  } catch (error) {
+    if (!(error instanceof LostError)) throw error;
+    screen.say(error.message);
+    console.error(whatThen(ended, error.isGone));
+    return error.isGone ? 1 : 3;
   }
-  await tellResult(followed, cloud);
   if (ended.status === "SUCCEEDED") return 0;
   console.error(
     `The run ended with ${ended.status}${ended.error === undefined ? "" : `: ${ended.error}: ${ended.cause}`}`,
@@ -33,72 +44,87 @@ export async function follow(followed: Followed, cloud: Cloud): Promise<number> 
   return ended.error === "RunPaused" || ended.error === "RunStopped" ? 4 : 1;
 }
 
-/** @returns how it ended; undefined where nothing can be heard of it any more */
-async function watch({ run, executionArn, out }: Followed, cloud: Cloud): Promise<ExecutionState | undefined> {
+function whatThen(ended: ExecutionState | undefined, isGone: boolean): string {
+  if (ended !== undefined) return "The run is over; its result could not be fetched. The same command fetches it";
+  if (isGone) return "Where it ran nothing is known of it: npm start forgets its runs when it ends";
+  return "It can be followed no more from here. The run goes on; the same command shows it again";
+}
+
+/** @returns how it ended */
+async function watch(
+  { run, executionArn, out }: Followed,
+  cloud: Cloud,
+  { link, screen, pauseMs }: { link: Link; screen: Screen; pauseMs: number },
+): Promise<ExecutionState> {
   const store = openRun(run, cloud.objects);
-  const tell = createTeller();
-  const keep = createKeeper(() => writeSoFar(cloud.objects, run, out));
-  let heardAtMs = Date.now();
+  const keep = createKeeper(() => link.hold(() => writeSoFar(cloud.objects, run, out)), screen.say);
   for (;;) {
-    try {
-      const [execution, progress] = await Promise.all([cloud.describe(executionArn), store.readProgress()]);
-      heardAtMs = Date.now();
-      const isOver = execution.status !== "RUNNING";
-      if (progress !== undefined) tell(progress, isOver);
-      if (isOver) return execution;
-      await keep();
-    } catch (error) {
-      const text = textOf(error);
-      if (expired.test(text) || Date.now() - heardAtMs > longestSilenceMs) {
-        console.error(text);
-        return undefined;
-      }
-    }
-    await delay(cloud.isLocal ? 500 : 5_000);
+    const look = () => Promise.all([cloud.describe(executionArn), store.readProgress()]);
+    const [execution, progress] = await link.hold(look);
+    const isOver = execution.status !== "RUNNING";
+    // While a run is begun again its last progress is still there.
+    if (progress !== undefined && (isOver || !progress.finished)) screen.show(progress, isOver);
+    if (isOver) return execution;
+    if (progress?.finished === false) await keep();
+    await delay(pauseMs);
   }
 }
 
-/** Writes a line where it changed: over the one before on a terminal, once a minute elsewhere. */
-function createTeller(): (progress: RunProgress, isOver: boolean) => void {
+/** Where a person, or a log, reads how far a run is. */
+interface Screen {
+  show(progress: RunProgress, isOver: boolean): void;
+  /** Says what is no progress, on a line of its own. */
+  say(text: string): void;
+}
+
+/** Shows a line where it changed: over the one before on a terminal, once a minute elsewhere. */
+function createScreen(): Screen {
   const isTerminal = process.stdout.isTTY === true;
   const view = createFleetView(isTerminal);
   let [shown, shownAtMs] = ["", 0];
-  return (progress, isOver) => {
-    const nowMs = Date.now();
-    const line = view.line(progress, nowMs);
-    if (line !== shown && (isTerminal || isOver || nowMs - shownAtMs >= quietMs)) {
-      process.stdout.write(isTerminal ? `\r\u001b[K${line}` : `${line}\n`);
-      [shown, shownAtMs] = [line, nowMs];
-    }
-    if (isOver && isTerminal) process.stdout.write("\n");
+  return {
+    show(progress, isOver) {
+      const nowMs = Date.now();
+      const line = view.line(progress, nowMs);
+      if (line !== shown && (isTerminal || isOver || nowMs - shownAtMs >= quietMs)) {
+        process.stdout.write(isTerminal ? `\r\u001b[K${line}` : `${line}\n`);
+        [shown, shownAtMs] = [line, nowMs];
+      }
+      if (isOver && isTerminal) process.stdout.write("\n");
+    },
+    say: (text) => console.error(isTerminal ? `\r\u001b[K${text}` : text),
   };
 }
 
-/** Writes the result so far every minute; the longer it takes, the less often. */
-function createKeeper(write: () => Promise<void>): () => Promise<void> {
-  let [wroteAtMs, tookMs] = [Date.now(), 0];
+/** Writes the result so far after five seconds, then every minute at last; the longer it takes, the less often. */
+function createKeeper(write: () => Promise<void>, say: (text: string) => void): () => Promise<void> {
+  let [wroteAtMs, waitMs, isOff] = [Date.now(), firstKeepMs, false];
   return async () => {
     const fromMs = Date.now();
-    if (fromMs - wroteAtMs < Math.max(quietMs, tookMs * 20)) return;
-    await write();
+    if (isOff || fromMs - wroteAtMs < waitMs) return;
+    try {
+      await write();
+    } catch (error) {
+      if (error instanceof LostError) throw error;
+      say(`The result so far cannot be written: ${wordsOf(error)}. The run goes on`);
+      isOff = true;
+    }
     wroteAtMs = Date.now();
-    tookMs = wroteAtMs - fromMs;
+    waitMs = Math.max(Math.min(waitMs * 2, quietMs), (wroteAtMs - fromMs) * 20);
   };
 }
 
-function textOf(error: unknown): string {
-  return error instanceof Error ? `${error.name} ${String(error.cause ?? "")} ${error.message}` : String(error);
-}
-
-async function tellResult({ run, input, out }: Followed, cloud: Cloud): Promise<void> {
-  const result = await fetchResult(cloud.objects, run, out);
+async function tellResult({ run, input, out }: Followed, cloud: Cloud, link: Link): Promise<void> {
+  const result = await link.hold(() => fetchResult(cloud.objects, run, out));
   if (result === undefined) return;
   for (const { error, count, lines, advice } of failuresByError(result.failures)) {
     console.log(`${error || "not tried"}: ${count}, such as line ${lines.join(", ")}. ${advice}`);
   }
-  console.log(`Result: ${out}, ${result.lines} lines`);
-  if (result.failures.size === 0 || !existsSync(input.file)) return;
-  const failed = `${out.replace(/\.result\.jsonl$/, "")}.failed.csv`;
+  console.log(`Result: ${out}, ${counted(result.lines, "line")}`);
+  if (result.failures.size === 0 || input === undefined) return;
+  const failed = failedFileOf(out);
   await writeFailed(input, result.failures, failed);
-  console.log(`Failed: ${failed}, ${result.failures.size} lines: correct them and send the file again`);
+  console.log(
+    `Failed: ${failed}, ${counted(result.failures.size, "line")}: correct them in the input, and send it again`,
+  );
 }

@@ -61,9 +61,3 @@ export function costOf(minutes: number): number {
   const perBatch = (minutes / batchMinutes) * 4 * stepTransition;
   return minutes * 60 * lambdaSecond + perBatch + looks * (3 * putRequest + 5 * getRequest);
 }
-
-/** Minutes in words. */
-export function durationOf(minutes: number): string {
-  if (minutes < 90) return `${Math.max(1, Math.ceil(minutes))} minutes`;
-  return minutes < 48 * 60 ? `${Math.ceil(minutes / 60)} hours` : `${(minutes / 1_440).toFixed(1)} days`;
-}

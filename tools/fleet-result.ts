@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import { chmod } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { fleetColumns, saidColumns } from "../shared/fleet/input-lines.ts";
@@ -94,8 +94,15 @@ export function failuresByError(failures: ReadonlyMap<number, Failure>) {
     .sort((one, other) => other.count - one.count);
 }
 
-/** It may hold codes: for whoever owns it alone. */
+/** Whole or not at all, for whoever reads it meanwhile. It may hold codes: for whoever owns it alone. */
 async function write(texts: AsyncIterable<string>, path: string): Promise<void> {
-  await pipeline(Readable.from(texts), createWriteStream(path, { mode: 0o600 }));
-  await chmod(path, 0o600);
+  const part = `${path}.part`;
+  try {
+    await rm(part, { force: true });
+    await pipeline(Readable.from(texts), createWriteStream(part, { mode: 0o600, flags: "wx" }));
+    await rename(part, path);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  }
 }

@@ -30,7 +30,8 @@ export function createFleetView(hasBar = false): FleetView {
       if (progress.stopped !== undefined) return `${counts}, ${outageOf(progress.stopped, nowMs)}`;
       const perMinute = rateOf(samples);
       const left = total - done - failed - waiting;
-      return `${counts}, ${perMinute} a minute, ${prospect(left, waiting, perMinute, nowMs)}`;
+      const pace = perMinute === 0 ? "" : `, ${perMinute} a minute`;
+      return `${counts}${pace}, ${prospect(left, waiting, perMinute, nowMs)}`;
     },
   };
 }

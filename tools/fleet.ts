@@ -1,18 +1,23 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { openRun, type RunControl } from "../shared/fleet/run-store.ts";
-import { memberOf } from "../shared/json.ts";
 import { type Cloud, openCloud } from "./fleet-cloud.ts";
 import { type Command, help, readCommand, UsageError } from "./fleet-command.ts";
+import { checkInputFile, checkResultFiles } from "./fleet-files.ts";
 import { follow } from "./fleet-follow.ts";
 import { type Judged, judge, type LocalInput, upload } from "./fleet-input.ts";
-import { compare, costOf, durationOf, type FoundRun, findRun } from "./fleet-plan.ts";
+import { compare, costOf, type FoundRun, findRun } from "./fleet-plan.ts";
 import { createFleetView } from "./fleet-view.ts";
+import { codeOf, counted, dollarsOf, durationOf, wordsOf } from "./fleet-words.ts";
 
 // `npm run fleet -- devices.csv`: re-keys a fleet and shows how far it is. Works against `npm start`; with --bucket and
-// --workflow (both are outputs of the stack) against AWS, with the credentials and the region that the SDK finds.
+// --workflow (both are outputs of the stack) against AWS, with the credentials that the SDK finds.
 
+let isFollowing = false;
+for (const stream of [process.stdout, process.stderr]) {
+  // Whoever read along, `head` for one, has seen enough; what was begun goes on.
+  stream.on("error", (error) => process.exit(codeOf(error) === "EPIPE" && isFollowing ? 3 : 1));
+}
 try {
   const command = readCommand(process.argv.slice(2));
   process.exitCode = await main(command, openCloud(command.bucket, command.workflow));
@@ -20,14 +25,6 @@ try {
   const isUsage = error instanceof UsageError;
   console.error(isUsage ? `${error.message}\n\nnpm run fleet -- --help says more` : wordsOf(error));
   process.exitCode = isUsage ? 2 : 1;
-}
-
-/** What failed, without a stack, and what to do where that is known. */
-function wordsOf(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
-  const text = `${cause instanceof Error ? `${cause.name}: ${cause.message}` : cause}`;
-  const refused = cause instanceof AggregateError || text.includes("ECONNREFUSED");
-  return refused ? "Nothing answers: run npm start in another terminal first, or name --bucket and --workflow" : text;
 }
 
 async function main(command: Command, cloud: Cloud): Promise<number> {
@@ -50,7 +47,9 @@ async function main(command: Command, cloud: Cloud): Promise<number> {
 
 async function start(command: Command, cloud: Cloud): Promise<number> {
   const file = command.subject;
-  if (!existsSync(file)) throw new UsageError(`There is no file ${file}`);
+  const out = command.out ?? `${file}.result.jsonl`;
+  checkInputFile(file);
+  checkResultFiles(out, file);
   const code = command.input["code"] === "nodeId" ? "nodeId" : "derived";
   const input: LocalInput = { file, imei: command.imei, code };
   const judged = await judge(input, ({ line, column, message }, kind) => {
@@ -58,10 +57,11 @@ async function start(command: Command, cloud: Cloud): Promise<number> {
     console.error(`${place}: ${message}${kind === "warning" ? " (a warning)" : ""}`);
   });
   if (judged.faults > 0) {
-    console.error(`${judged.faults} faults; nothing was sent`);
+    console.error(`${counted(judged.faults, "fault")}; nothing was sent`);
     return 1;
   }
-  console.log(`${judged.size} devices, no faults${judged.warnings > 0 ? `, ${judged.warnings} warnings` : ""}`);
+  const warned = judged.warnings > 0 ? `, ${counted(judged.warnings, "warning")}` : "";
+  console.log(`${counted(judged.size, "device")}, no faults${warned}`);
   const found = await runOf(command, judged, cloud);
   if (command.dryRun) return preview(command, input, found, cloud);
   const run = found?.run ?? command.run ?? nameOf(file);
@@ -74,7 +74,8 @@ async function start(command: Command, cloud: Cloud): Promise<number> {
     await upload(input, cloud.objects, key);
     executionArn = await cloud.start(run, { run, key, ...command.input });
   }
-  return follow({ run, executionArn, input, out: command.out ?? `${file}.result.jsonl` }, cloud);
+  isFollowing = true;
+  return follow({ run, executionArn, input, out, patienceSeconds: command.patienceSeconds }, cloud);
 }
 
 /** The run that goes on with this input; a run that has a part of its devices is not passed by silently. */
@@ -111,9 +112,8 @@ async function preview(
       `Run ${found.run} goes on: ${lines.done} done, ${lines.changed} changed, ${lines.tried} tried before, ${lines.removed} done and not in this input`,
     );
   }
-  console.log(
-    `${todo} to be done: ${durationOf(minutes)}, about ${costOf(minutes).toFixed(2)} dollars; nothing was sent`,
-  );
+  const takes = `${durationOf(minutes)}, ${dollarsOf(costOf(minutes))}`;
+  console.log(`${todo === 0 ? "Nothing is left to be done" : `${todo} to be done: ${takes}`}; nothing was sent`);
   if (timeout > 0 && minutes * 60 > timeout)
     console.log("The run lasts longer than its codes: give a longer --timeout");
   return 0;
@@ -157,8 +157,10 @@ async function control(run: string, cloud: Cloud, wanted: RunControl): Promise<n
 }
 
 /** Starts the run again with what it was started with; the first devices have been tried. */
-async function resume({ subject: run, out, input: changes }: Command, cloud: Cloud): Promise<number> {
+async function resume({ subject: run, out, input: changes, patienceSeconds }: Command, cloud: Cloud): Promise<number> {
   const store = openRun(run, cloud.objects);
+  const result = out ?? `${run}.result.jsonl`;
+  checkResultFiles(result, undefined);
   const [plan, { callsPerMinute, want }] = await Promise.all([store.readPlan(), store.readControl()]);
   if (plan === undefined) throw new UsageError(`There is no run ${run}`);
   let executionArn = await cloud.running(run);
@@ -168,9 +170,6 @@ async function resume({ subject: run, out, input: changes }: Command, cloud: Clo
   const again = { ...plan.input, canary: 0, ...(callsPerMinute && { callsPerMinute }), ...changes, includeCode };
   executionArn ??= await cloud.start(run, again);
   console.log(`Run ${run} goes on; Ctrl-C leaves it running`);
-  const code = memberOf(plan.input, "code") === "nodeId" ? "nodeId" : "derived";
-  return follow(
-    { run, executionArn, input: { file: "", imei: undefined, code }, out: out ?? `${run}.result.jsonl` },
-    cloud,
-  );
+  isFollowing = true;
+  return follow({ run, executionArn, input: undefined, out: result, patienceSeconds }, cloud);
 }

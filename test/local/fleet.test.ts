@@ -1,12 +1,10 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createFleetView } from "../../tools/fleet-view.ts";
 import { startWorkflowSystem, type WorkflowSystem } from "../workflows/system.ts";
+import { linesOf, startFleet } from "./fleet-process.ts";
 
 describe("the view", () => {
   const startedAtMs = Date.UTC(2026, 0, 1);
@@ -70,21 +68,9 @@ describe("npm run fleet", () => {
   });
 
   const path = (name: string) => join(folder, name);
-  async function fleet(...args: string[]): Promise<{ code: unknown; said: string }> {
-    const child = spawn(process.execPath, [fileURLToPath(new URL("../../tools/fleet.ts", import.meta.url)), ...args], {
-      env: { ...process.env, AWS_ENDPOINT_URL_SFN: local.workflows.url, AWS_ENDPOINT_URL_S3: local.objects.url },
-    });
-    let said = "";
-    for (const stream of [child.stdout, child.stderr])
-      stream.on("data", (chunk) => (said = said.concat(String(chunk))));
-    const [code] = await once(child, "close");
-    return { code, said };
-  }
-  const linesIn = async (name: string) =>
-    (await readFile(path(name), "utf8"))
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line));
+  const here = () => ({ workflows: local.workflows.url, objects: local.objects.url });
+  const fleet = (...args: string[]) => startFleet(here(), ...args).ended;
+  const linesIn = (name: string) => linesOf(path(name));
 
   test("re-keys a fleet, leaves its result beside the input, and goes on with it when what failed was corrected", async () => {
     const deviceIds = local.simulator.devices.many(40);
@@ -108,7 +94,7 @@ describe("npm run fleet", () => {
     await writeFile(path("corrected.csv"), `deviceId\nsomebody\n${deviceIds.join("\n")}\n`);
     const dry = await fleet(path("corrected.csv"), "--dry-run");
     expect(dry.said).toMatch(/goes on: 40 done, 0 changed, 0 tried before, 0 done and not in this input/);
-    expect(dry.said).toMatch(/1 to be done: 1 minutes, about 0\.\d\d dollars; nothing was sent/);
+    expect(dry.said).toMatch(/1 to be done: 1 minute, less than a cent; nothing was sent/);
     const calls = local.simulator.counters.requests.refreshDeviceKey;
     expect(await fleet(path("corrected.csv"), "--calls-per-minute=2000", "--include-code")).toMatchObject({ code: 0 });
     expect(local.simulator.counters.requests.refreshDeviceKey - calls).toBe(1);
@@ -162,22 +148,31 @@ describe("npm run fleet", () => {
   }, 30_000);
 
   test.each([
-    [["--limit=soon"], "--limit must be a number"],
-    [["--limit=1.5"], "--limit must be a whole number"],
-    [["--code=imei"], "--code is not valid"],
-    [["--colour=red"], "Unknown option '--colour'"],
-    [["--bucket=b"], "both --bucket and --workflow"],
-    [["--imei=none"], "--imei must be urn or bare"],
-    [["pace", "june"], "Name an input, or a verb and a run"],
-    [[], "Name an input, or a verb and a run"],
+    [["devices.csv", "--limit=soon"], "--limit must be a number"],
     [["nowhere.csv"], "There is no file nowhere.csv"],
+    [["folder"], "folder is a folder"],
+    [["/dev/stdin"], "/dev/stdin can be read once only"],
+    [["devices.csv", "--out=nowhere/result"], "There is no folder nowhere"],
+    [["devices.csv", "--out=folder"], "folder is no file: the result cannot go there"],
+    [["devices.csv", "--out=folder/../devices.csv"], "The result would replace the input devices.csv"],
+    [["broken.failed.csv", "--out=broken.result.jsonl"], "The result would replace the input broken.failed.csv"],
+    [["resume", "nobodys", "--dry-run"], "resume takes no --dry-run"],
     [["status", "nobodys"], "There is no run nobodys"],
+    [["resume", "nobodys"], "There is no run nobodys"],
   ])("told %j says what is wrong, and nothing else", async (args, words) => {
-    const needsInput = args.length > 0 && args.every((one) => one.startsWith("--"));
-    if (needsInput) await writeFile(path("devices.csv"), "deviceId\nd-1\n");
-    const { code, said } = await fleet(...(needsInput ? [path("devices.csv")] : []), ...args);
-    expect([code, said]).toEqual([2, expect.stringContaining(words)]);
+    await mkdir(path("folder"));
+    for (const name of ["devices.csv", "broken.failed.csv"]) await writeFile(path(name), "deviceId\nd-1\n");
+    const { code, said } = await startFleet({ ...here(), folder }, ...args).ended;
+    expect([code, said]).toEqual([2, expect.stringMatching(new RegExp(`^${words}`))]);
     expect(said).not.toMatch(/\n {4}at /);
+    expect(local.workflows.executions.size + local.objects.objects.size).toBe(0);
+  });
+
+  test("ends without a word of its own when nobody reads it any more", async () => {
+    await writeFile(path("devices.csv"), `deviceId\n${"a/b\n".repeat(50_000)}`);
+    const { ended, stop } = startFleet(here(), path("devices.csv"));
+    stop();
+    expect(await ended).toMatchObject({ code: 1 });
   });
 
   test("explains itself", async () => {

@@ -1,0 +1,37 @@
+/** A number with its noun, as people say it: "1 line", "2 lines". */
+export function counted(number: number, noun: string): string {
+  return `${number} ${number === 1 ? noun : `${noun}s`}`;
+}
+
+/** Minutes in words, rounded up. */
+export function durationOf(minutes: number): string {
+  if (minutes < 90) return counted(Math.max(1, Math.ceil(minutes)), "minute");
+  return minutes < 48 * 60 ? `${Math.ceil(minutes / 60)} hours` : `${(minutes / 1_440).toFixed(1)} days`;
+}
+
+/** Dollars in words. */
+export function dollarsOf(dollars: number): string {
+  return dollars < 0.01 ? "less than a cent" : `about ${dollars.toFixed(2)} dollars`;
+}
+
+/** What failed, without a stack, and what to do where that is known. */
+export function wordsOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  const text = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+  const codes = [cause, ...(cause instanceof AggregateError ? cause.errors : [])].map(codeOf);
+  if (codes.includes("ECONNREFUSED")) {
+    return "Nothing answers: run npm start in another terminal first, or name --bucket and --workflow";
+  }
+  if (/CredentialsProviderError|TokenProviderError/.test(text)) {
+    return `There are no credentials for AWS, or they have ended: sign in (aws sso login, or AWS_PROFILE) and try again. ${text}`;
+  }
+  if (/ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidAccessKeyId/.test(text)) {
+    return `AWS does not take these credentials, or they have ended: sign in and try again. ${text}`;
+  }
+  return text;
+}
+
+/** The code of a system's error, such as ENOENT; empty where it has none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}
