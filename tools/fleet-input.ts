@@ -2,8 +2,8 @@ import { createReadStream } from "node:fs";
 import { readFleetInput } from "../shared/fleet/input.ts";
 import type { FleetEntry, FleetFault } from "../shared/fleet/input-lines.ts";
 import { Sketch, type Sketched } from "../shared/fleet/sketch.ts";
+import { imeiIn } from "../shared/imei.ts";
 import type { ObjectStore } from "../shared/runtime/objects.ts";
-import { imeiIn } from "../shared/webhook/imei.ts";
 
 /** How nodeIds are written, and what a code is. */
 export interface LocalInput {

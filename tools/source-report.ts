@@ -1,6 +1,6 @@
+import { imeiWarnings } from "../shared/imei.ts";
 import { type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
 import { type Finding, findingsOf } from "../shared/webhook/findings.ts";
-import { imeiWarnings } from "../shared/webhook/imei.ts";
 import { noteText } from "../shared/webhook/note.ts";
 import type { Delivered } from "../shared/webhook/operation.ts";
 import { payloadOf, textOfBody } from "../shared/webhook/payload.ts";

@@ -1,8 +1,8 @@
 import { appId, deviceId, nodeId } from "../device.ts";
 import { type Fault, RekeyError } from "../errors.ts";
+import { hasCheckDigit, imeiIn } from "../imei.ts";
 import { faultsOf, listed } from "../input-faults.ts";
 import { type Finding, findingsOf } from "./findings.ts";
-import { hasCheckDigit, imeiIn } from "./imei.ts";
 import { type Delivered, type OperationNames, operationNames } from "./operation.ts";
 import { eventsIn, payloadOf, textOfBody } from "./payload.ts";
 import type { Source } from "./source.ts";

@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
 import { codeOrigin } from "../device.ts";
 import { type Fault, RekeyError } from "../errors.ts";
+import type { ImeiForm } from "../imei.ts";
 import { faultsOf, listed } from "../input-faults.ts";
 import { limitSeconds } from "../patience.ts";
 import { evaluate, type Task } from "./expressions.ts";
 import { type Field, fieldOf } from "./field.ts";
-import type { ImeiForm } from "./imei.ts";
 import { type Preset, presetNames, presets } from "./presets.ts";
 import type { Scheme } from "./scheme.ts";
 import { isUsable, secretFaults } from "./secret.ts";

@@ -1,9 +1,9 @@
 import { RekeyError } from "../errors.ts";
+import { imeiWarnings } from "../imei.ts";
 import { type Clock, type Deadline, deadlineIn } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { Order } from "./delivery.ts";
-import { imeiWarnings } from "./imei.ts";
 import { noteText, type Told } from "./note.ts";
 import { whatIsTold, writeNote } from "./notes.ts";
 import type { Source } from "./source.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { hasCheckDigit, imeiIn, imeiWarnings } from "../../shared/webhook/imei.ts";
+import { hasCheckDigit, imeiIn, imeiWarnings } from "../shared/imei.ts";
 
 const imei = "490154203237518";
 
