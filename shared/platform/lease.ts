@@ -13,6 +13,7 @@ import type { LabelMove, Secrets } from "../runtime/secrets.ts";
  * from a version that was.
  */
 export interface Lease {
+  /** @throws ConfigurationError the secret does not exist, and cannot be made */
   look(deadline: Deadline): Promise<Label>;
   /**
    * Makes the slots, finds out what the store refuses, and has the label be born; whoever comes later changes nothing.

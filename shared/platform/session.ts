@@ -47,6 +47,8 @@ export function createSession({ random = Math.random, ...dependencies }: Session
     renew: async (deadline) => (await pursue({ kind: "since", sinceMs: clock.now() }, deadline)).token,
     async look(deadline) {
       const session = await memory.read(deadline);
+      // A secret that is not there reads as one that is empty; whether it can be made shows here.
+      if (session.versionId === "") await memory.lease.look(deadline);
       return { token: session.token, fault: faultOf(session, clock.now()) };
     },
   };

@@ -32,7 +32,11 @@ export interface Secrets {
   write(id: string, version: NewVersion, deadline: Deadline): Promise<WriteOutcome>;
   /** Moves a label from one version to another, if `from` still holds it. */
   moveLabel(id: string, move: LabelMove, deadline: Deadline): Promise<"moved" | "refused" | "unknownVersion">;
-  /** The labels of every version that has any, by its id; none where the secret does not exist. */
+  /**
+   * The labels of every version that has any, by its id; none where the secret does not exist and can still be made.
+   *
+   * @throws ConfigurationError a secret that does not exist and was named by its ARN
+   */
   labels(id: string, deadline: Deadline): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
@@ -90,13 +94,14 @@ export function createSecrets(
     deadline: Deadline,
   ): Promise<WriteOutcome> {
     const { id, ...content } = version;
-    if (id.startsWith("arn:")) throw new RekeyError("ConfigurationError", "The session secret does not exist");
+    mustBeName(id);
     try {
       await ask((options) => client.send(new CreateSecretCommand({ Name: id, ...content }), options), deadline);
       return "written";
     } catch (error) {
       if (errorName(error) === "AccessDeniedException") {
-        throw new RekeyError("ConfigurationError", "The session secret does not exist", { cause: error });
+        const words = "The session secret does not exist and may not be made: create it, or allow CreateSecret";
+        throw new RekeyError("ConfigurationError", words, { cause: error });
       }
       return refusedWrite(error);
     }
@@ -153,11 +158,19 @@ export function createSecrets(
         );
         return new Map(Object.entries(reply.VersionIdsToStages ?? {}));
       } catch (error) {
-        if (errorName(error) === "ResourceNotFoundException") return new Map();
-        throw asRekeyError(error);
+        if (errorName(error) !== "ResourceNotFoundException") throw asRekeyError(error);
+        mustBeName(id);
+        return new Map();
       }
     },
   };
+}
+
+/** An ARN ends in six letters of the store's own choice, so nobody can make a secret that will have it. */
+function mustBeName(id: string): void {
+  if (!id.startsWith("arn:")) return;
+  const words = "The session secret does not exist, and under an ARN none can be made: give its name, or another's ARN";
+  throw new RekeyError("ConfigurationError", words);
 }
 
 function refusedWrite(error: unknown): WriteOutcome {

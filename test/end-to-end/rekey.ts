@@ -44,12 +44,11 @@ export async function startRekey(
   const simulator = await startPlatformSimulator({ quota: { calls: 100_000, windowMs: 60_000 }, ...options });
   const deployed = await functionsOf(repository("serverless.yml"), repository("dist"));
   const functions = Object.fromEntries(
-    Object.entries(deployed).map(([name, settings]) => [name, { ...settings, maxConcurrency: 25 }]),
+    Object.entries(deployed).map(([name, settings]) => [name, { ...settings, maxConcurrency: 25, environment }]),
   );
   const system = await startLocalSystem({
     platform: async () => ({ ...simulator, applicationSecret: () => simulator.applicationSecret(secret) }),
     functions,
-    environment,
     storeMood,
     logLevel: "INFO",
   });

@@ -161,6 +161,25 @@ describe("the status is not well during", () => {
 
 const order = ({ part }: { readonly part: string }) => ["secret", "session", "platform"].indexOf(part);
 
+test("a session secret that was named by its ARN and is gone is told with what to do, and by its name is made anew", async () => {
+  await rekey.close();
+  const arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:gone-AbCdEf";
+  rekey = await startRekey({}, {}, { REKEY_SESSION_SECRET_ID: arn });
+  const detail = expect.stringContaining("under an ARN none can be made: give its name, or another's ARN");
+  const { faults, lines } = await ask();
+  expect(faults).toEqual({ session: "ConfigurationError" });
+  expect(lines).toEqual([expect.objectContaining({ ...configuration, level: "ERROR", part: "session", detail })]);
+  expect(await rekey.refresh({ deviceId: "device-1" })).toMatchObject({
+    error: { errorType: "ConfigurationError", errorMessage: detail },
+  });
+  expect((await rekey.http("POST", "/authenticate", {})).json).toMatchObject({ status: 500, retryable: false, detail });
+  expect(logins()).toBe(0);
+  await rekey.close();
+  rekey = await startRekey({}, {}, { REKEY_SESSION_SECRET_ID: "gone" });
+  expect((await ask()).faults).toEqual({});
+  expect(errorOf(await rekey.refresh({ deviceId: "device-1" }))).toBe("ok");
+});
+
 test("the status of a session in a store that guards no lease says so", async () => {
   rekey.secrets.store.mood = "lenient";
   await logIn();

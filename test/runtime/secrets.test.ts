@@ -9,6 +9,9 @@ import { SimulatedTime } from "../simulation/time.ts";
 
 const [first, second, third] = ["1", "2", "3"].map((digit) => digit.repeat(32)) as [string, string, string];
 const arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:nowhere-AbCdEf";
+const underArn =
+  "The session secret does not exist, and under an ARN none can be made: give its name, or another's ARN";
+const forbidden = "The session secret does not exist and may not be made: create it, or allow CreateSecret";
 let time: SimulatedTime;
 let store: SimulatedStore;
 let secrets: Secrets;
@@ -114,14 +117,21 @@ describe("a write", () => {
 
   test("into an ARN that is missing creates nothing: an ARN is no name", async () => {
     const outcome = await failure(secrets.write(arn, { token: second, text: "second" }, within()));
-    expect(outcome).toBe("ConfigurationError: The session secret does not exist");
+    expect(outcome).toBe(`ConfigurationError: ${underArn}`);
     expect(store.calls).toEqual(["PutSecretValue"]);
+  });
+
+  test("of an ARN that is missing is told apart from one that has no version yet", async () => {
+    expect(await failure(secrets.labels(arn, within()))).toBe(`ConfigurationError: ${underArn}`);
+    expect(await secrets.labels("nowhere", within())).toEqual(new Map());
+    const { arn: known } = store.store.create("new", undefined);
+    expect(await secrets.labels(known, within())).toEqual(new Map());
   });
 
   test("into a secret that is missing, by somebody who may not create it, says that it does not exist", async () => {
     store.faults.add({ kind: "refuse", operation: "CreateSecret", type: "AccessDeniedException" });
     await expect(secrets.write("fresh", { token: second, text: "second" }, within())).rejects.toMatchObject({
-      ...{ name: "ConfigurationError", message: "The session secret does not exist" },
+      ...{ name: "ConfigurationError", message: forbidden },
       cause: { name: "AccessDeniedException" },
     });
   });
@@ -200,7 +210,7 @@ const special: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   PutSecretValue: { ResourceExistsException: "taken", LimitExceededException: "limited" },
   CreateSecret: {
     ...{ ResourceExistsException: "taken", LimitExceededException: "limited" },
-    AccessDeniedException: "ConfigurationError: The session secret does not exist",
+    AccessDeniedException: `ConfigurationError: ${forbidden}`,
   },
   UpdateSecretVersionStage: {
     ...{ InvalidParameterException: "refused", InvalidRequestException: "refused" },
