@@ -2,7 +2,6 @@ import { createReadStream } from "node:fs";
 import { readFleetInput } from "../shared/fleet/input.ts";
 import type { FleetEntry, FleetFault } from "../shared/fleet/input-lines.ts";
 import { Sketch, type Sketched } from "../shared/fleet/sketch.ts";
-import { imeiIn } from "../shared/imei.ts";
 import type { ObjectStore } from "../shared/runtime/objects.ts";
 
 /** How nodeIds are written, and what a code is. */
@@ -13,17 +12,8 @@ export interface LocalInput {
 }
 
 /** The entries of a file, its nodeIds written as IMEIs where that is wanted. */
-export async function* entriesOf({ file, imei, code }: LocalInput): AsyncGenerator<readonly FleetEntry[]> {
-  for await (const entries of readFleetInput(createReadStream(file, { highWaterMark: 1024 * 1024 }), { code })) {
-    yield imei === undefined ? entries : entries.map((entry) => withImei(entry, imei));
-  }
-}
-
-function withImei(entry: FleetEntry, form: "urn" | "bare"): FleetEntry {
-  if (entry.kind !== "device" || entry.device.nodeId === undefined) return entry;
-  const read = imeiIn(entry.device.nodeId, form);
-  if ("nodeId" in read) return { kind: "device", device: { ...entry.device, nodeId: read.nodeId } };
-  return { kind: "fault", fault: { line: entry.device.line, column: "nodeId", message: `nodeId: ${read.fault}` } };
+export function entriesOf({ file, imei, code }: LocalInput): AsyncGenerator<readonly FleetEntry[]> {
+  return readFleetInput(createReadStream(file, { highWaterMark: 1024 * 1024 }), { code, imei });
 }
 
 /** What a file holds by itself. */

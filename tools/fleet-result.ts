@@ -67,8 +67,7 @@ export async function writeFailed(
 ): Promise<void> {
   const rows = async function* () {
     yield `${[...fleetColumns, ...saidColumns].join(",")}\n`;
-    // As the file has them: what --imei makes of a nodeId is made again.
-    for await (const entries of entriesOf({ ...input, imei: undefined })) {
+    for await (const entries of entriesOf(input)) {
       for (const entry of entries) {
         const failure = entry.kind === "device" ? failures.get(entry.device.line) : undefined;
         if (entry.kind === "device" && failure !== undefined) yield rowOf(entry.device, failure);

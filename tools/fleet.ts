@@ -13,6 +13,7 @@ import { codeOf, counted, dollarsOf, durationOf, wordsOf } from "./fleet-words.t
 // `npm run fleet -- devices.csv`: re-keys a fleet and shows how far it is. Works against `npm start`; with --bucket and
 // --workflow (both are outputs of the stack) against AWS, with the credentials that the SDK finds.
 
+const shownWarnings = 50;
 let isFollowing = false;
 for (const stream of [process.stdout, process.stderr]) {
   // Whoever read along, `head` for one, has seen enough; what was begun goes on.
@@ -52,10 +53,7 @@ async function start(command: Command, cloud: Cloud): Promise<number> {
   checkResultFiles(out, file);
   const code = command.input["code"] === "nodeId" ? "nodeId" : "derived";
   const input: LocalInput = { file, imei: command.imei, code };
-  const judged = await judge(input, ({ line, column, message }, kind) => {
-    const place = column === undefined ? `${file}:${line}` : `${file}:${line} (${column})`;
-    console.error(`${place}: ${message}${kind === "warning" ? " (a warning)" : ""}`);
-  });
+  const judged = await judge(input, tellerOf(file));
   if (judged.faults > 0) {
     console.error(`${counted(judged.faults, "fault")}; nothing was sent`);
     return 1;
@@ -76,6 +74,18 @@ async function start(command: Command, cloud: Cloud): Promise<number> {
   }
   isFollowing = true;
   return follow({ run, executionArn, input, out, patienceSeconds: command.patienceSeconds }, cloud);
+}
+
+/** Tells every fault with its place; of warnings, which a fleet of odd modules has one a line of, the first. */
+function tellerOf(file: string): Parameters<typeof judge>[1] {
+  let warnings = 0;
+  return ({ line, column, message }, kind) => {
+    if (kind === "warning") warnings += 1;
+    if (kind === "warning" && warnings > shownWarnings) return;
+    const place = column === undefined ? `${file}:${line}` : `${file}:${line} (${column})`;
+    console.error(`${place}: ${message}${kind === "warning" ? " (a warning)" : ""}`);
+    if (kind === "warning" && warnings === shownWarnings) console.error("Further warnings are counted only");
+  };
 }
 
 /** The run that goes on with this input; a run that has a part of its devices is not passed by silently. */

@@ -1,10 +1,13 @@
 import { appId, deviceId, nodeId, timeoutSeconds, verifyCode } from "../device.ts";
+import { hasCheckDigit, type ImeiForm, imeiIn } from "../imei.ts";
 import { faultsOf } from "../input-faults.ts";
 import { jsonOf } from "../json.ts";
+import { ColumnShape } from "./column-shape.ts";
 import type { CsvRecord } from "./csv.ts";
 import { HashIndex, hashOf, NumberList } from "./hash-index.ts";
+import { readHeader } from "./header.ts";
 import type { FleetDevice } from "./lines.ts";
-import { looksRounded, mangledAs } from "./spreadsheet.ts";
+import { isTotal, looksRounded, mangledAs } from "./spreadsheet.ts";
 
 /** One thing that is wrong with an input, or looks so, and where. */
 export interface FleetFault {
@@ -36,17 +39,24 @@ export const maxDevices = 1_000_000;
 export interface InputOptions {
   /** `nodeId`: every line without a code of its own needs a nodeId. Default `derived`. */
   readonly code?: "derived" | "nodeId";
+  /** Each nodeId has to be an IMEI and is written so; absent: only what says `urn:imei:` of itself is looked at. */
+  readonly imei?: ImeiForm | undefined;
   /** Default {@link maxDevices}. */
   readonly maxDevices?: number;
 }
 
 const ghostRow = "holds no value, as spreadsheets leave rows behind: delete the empty rows, and save again";
 
+const repeatedHeader = "repeats the header, as a printed table does: delete the line";
+const missingDevice = "deviceId is missing";
+const mergedDevice = "deviceId is missing: cells that were merged hold it in their first line only";
+
 const schemas = { deviceId, nodeId, expectedNodeId: nodeId, verifyCode, appId };
 
 /** What the lines of one input come to, and what has to be known of all of them together. */
 export class InputLines {
   readonly #options: InputOptions;
+  readonly #nodeIds = new ColumnShape();
   readonly #seen = { deviceId: new SeenLines(), nodeId: new SeenLines() };
   #entries: FleetEntry[] = [];
   #header: readonly string[] | undefined;
@@ -76,6 +86,7 @@ export class InputLines {
 
   end(): readonly FleetEntry[] {
     if (this.#rows === 0 && this.#faults === 0) this.fault(1, "holds no device");
+    for (const { line, message } of this.#nodeIds.warnings("nodeId")) this.#warning(line, message, "nodeId");
     return this.take();
   }
 
@@ -84,28 +95,26 @@ export class InputLines {
     this.#entries.push({ kind: "fault", fault: { line, ...(column === undefined ? {} : { column }), message } });
   }
 
+  #warning(line: number, message: string, column: string): void {
+    this.#entries.push({ kind: "warning", fault: { line, column, message } });
+  }
+
   record({ line, fields, fault }: CsvRecord): void {
     const isEmpty = fields.every((field) => field.trim() === "");
     if (fault !== undefined) this.fault(line, fault);
     else if (this.isFull || (isEmpty && fields.length === 1)) return;
     else if (this.#header === undefined) this.#begin(line, fields);
     else if (isEmpty) this.fault(line, ghostRow);
-    else if (fields.length !== this.#header.length) {
-      this.fault(line, `has ${fields.length} fields where the header has ${this.#header.length}`);
-    } else this.#fields(line, this.#header, fields);
+    else if (fields.length !== this.#header.length) this.fault(line, widthFault(fields, this.#header.length));
+    else if (this.#header.every((name, at) => name === fields[at]?.trim())) this.fault(line, repeatedHeader);
+    else this.#fields(line, this.#header, fields);
   }
 
   #begin(line: number, fields: readonly string[]): void {
-    const names = fields.map((name) => name.trim());
+    const { names, faults, isUnreadable } = readHeader(fields, fleetColumns, saidColumns);
     this.#header = names;
-    for (const [index, name] of names.entries()) {
-      const known = isColumn(name) || saidColumns.some((column) => column === name);
-      if (!known) this.fault(line, `has ${columnNamed(name, index)}, which is none of ${fleetColumns.join(", ")}`);
-      else if (names.indexOf(name) < index) this.fault(line, `has the column ${name} twice`);
-    }
-    if (names.includes("deviceId")) return;
-    this.fault(line, "has no column deviceId");
-    this.#unreadable = true;
+    this.#unreadable = isUnreadable;
+    for (const fault of faults) this.fault(line, fault);
   }
 
   #fields(line: number, header: readonly string[], fields: readonly string[]): void {
@@ -143,44 +152,85 @@ export class InputLines {
       this.fault(line, `is more than the ${this.#limit} devices that one run takes: make several runs`);
       return;
     }
-    if ((values.get("deviceId") ?? "") === "") this.fault(line, "deviceId is missing", "deviceId");
-    for (const [name, value] of values) this.#value(line, name, value);
-    this.#duplicate(line, "deviceId", values.get("deviceId"));
-    this.#duplicate(line, "nodeId", values.get("nodeId"));
+    const { deviceId: device = "", nodeId: hardware = "" } = Object.fromEntries(values);
+    if (device === "") this.fault(line, this.#header === undefined ? missingDevice : mergedDevice, "deviceId");
+    if (isTotal(device)) {
+      this.fault(line, `deviceId${quoted("deviceId", device)} begins a line of totals: delete the line`, "deviceId");
+      return;
+    }
+    const faulty = [...values].flatMap(([name, value]) => (this.#isValue(line, name, value) ? [] : [name]));
+    const nodeId = hardware === "" || faulty.includes("nodeId") ? hardware : this.#imei(line, hardware);
+    if (this.#header === undefined || this.#header.includes("nodeId")) this.#nodeIds.add(line, nodeId);
+    this.#duplicate(line, "deviceId", device);
+    this.#duplicate(line, "nodeId", nodeId);
     if (this.#options.code === "nodeId" && !values.has("nodeId") && !values.has("verifyCode")) {
       this.fault(line, "nodeId is missing, which is to be the code", "nodeId");
     }
     if (this.#faults > faultsBefore) return;
     const { timeout, ...texts } = Object.fromEntries(values);
     const seconds = timeout === undefined ? {} : { timeout: Number(timeout) };
-    this.#entries.push({ kind: "device", device: { line, deviceId: "", ...texts, ...seconds } });
+    const written = nodeId === "" ? {} : { nodeId };
+    this.#entries.push({ kind: "device", device: { line, deviceId: device, ...texts, ...written, ...seconds } });
   }
 
-  #value(line: number, name: Column, value: string): void {
-    if (value === "") return;
+  /** Tells what is wrong with a value. @returns whether nothing is */
+  #isValue(line: number, name: Column, value: string): boolean {
+    const before = this.#faults;
+    if (value === "") return true;
     if (name === "timeout") {
-      if (/^\d{1,10}$/.test(value) && timeoutSeconds.safeParse(Number(value)).success) return;
+      if (/^\d{1,10}$/.test(value) && timeoutSeconds.safeParse(Number(value)).success) return true;
       this.fault(line, "timeout must be a whole number of seconds, 0 to 2147483647", name);
-      return;
+      return false;
     }
     const mangled = mangledAs(value);
     if (mangled !== undefined) {
       this.fault(line, `${name}${quoted(name, value)} ${mangled}`, name);
-      return;
+      return false;
     }
     const parsed = schemas[name].safeParse(value, { reportInput: true });
     for (const issue of parsed.error?.issues ?? []) {
       for (const { message } of faultsOf(issue)) this.fault(line, `${name}${quoted(name, value)} ${message}`, name);
     }
     if (name !== "verifyCode" && looksRounded(value)) {
-      const message = `${name}${quoted(name, value)} ends in zeros, as a number does of which Excel kept 15 digits`;
-      this.#entries.push({ kind: "warning", fault: { line, column: name, message } });
+      this.#warning(line, `${name}${quoted(name, value)} ends in zeros, as a number does that Excel has rounded`, name);
     }
+    return this.#faults === before;
+  }
+
+  /**
+   * Looks at a nodeId that has to be an IMEI, or says so of itself. Of other digits nobody knows what they are; the
+   * nodeId that a device has, right or wrong, is what expectedNodeId has to say.
+   *
+   * @returns how it is sent
+   */
+  #imei(line: number, value: string): string {
+    const { imei } = this.#options;
+    if (imei === undefined && !/^urn:imei:/i.test(value)) return value;
+    const read = imeiIn(value, imei ?? "urn");
+    const tell = (message: string) => `nodeId${quoted("nodeId", value)} ${message}`;
+    if (imei === undefined && !/^urn:imei:[\d\s.-]+$/i.test(value)) {
+      this.#warning(line, tell("is not an IMEI, though it begins like one"), "nodeId");
+      return value;
+    }
+    if ("fault" in read) {
+      this.fault(line, tell(read.fault), "nodeId");
+      return value;
+    }
+    if (imei === undefined && read.nodeId !== value) {
+      this.fault(line, tell("is no IMEI as devices send it: urn:imei: in small letters, and 15 digits"), "nodeId");
+      return value;
+    }
+    if (!hasCheckDigit(read.nodeId)) {
+      const message =
+        "has a last digit that does not fit the others, so one of them is wrong: compare it with the label";
+      this.#warning(line, tell(message), "nodeId");
+    }
+    return read.nodeId;
   }
 
   /** Two rows for one device, or for one piece of hardware, would undo each other. */
-  #duplicate(line: number, column: "deviceId" | "nodeId", value: string | undefined): void {
-    if (value === undefined || value === "") return;
+  #duplicate(line: number, column: "deviceId" | "nodeId", value: string): void {
+    if (value === "") return;
     const first = this.#seen[column].first(value, line);
     if (first !== line) this.fault(line, `${column}${quoted(column, value)} is already on line ${first}`, column);
   }
@@ -208,15 +258,16 @@ function quoted(name: Column, value: string): string {
   return name === "verifyCode" ? "" : ` "${shown(value)}"`;
 }
 
-/** Without a header the first line's values would be taken for names, and one of them may be a code. */
-function columnNamed(name: string, index: number): string {
-  return /^[A-Za-z][A-Za-z _]*$/.test(name) ? `a column "${shown(name)}"` : `a column ${index + 1} of another name`;
-}
-
 function fieldNamed(name: string): string {
   return /^[A-Za-z_][A-Za-z _]*$/.test(name) ? `a field "${shown(name)}"` : "a field of another name";
 }
 
 function shown(text: string): string {
   return text.slice(0, 40).replace(/\p{C}/gu, "?");
+}
+
+function widthFault(fields: readonly string[], width: number): string {
+  const said = `has ${fields.length} ${fields.length === 1 ? "field" : "fields"} where the header has ${width}`;
+  const isOnlyEmpty = fields.length > width && fields.slice(width).every((field) => field.trim() === "");
+  return isOnlyEmpty ? `${said}: delete the empty columns beside the table, and save again` : said;
 }

@@ -2,9 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { mangledAs } from "../../shared/fleet/spreadsheet.ts";
+import { codesInThem, mangledFiles, spreadsheets } from "./mangled.ts";
 import { faultsIn, inputOf } from "./read-input.ts";
-
-const folder = join(import.meta.dirname, "spreadsheets");
 
 // Each file is what a spreadsheet, or a person at one, makes of good identifiers; made by hand after their pages and forums.
 describe("a spreadsheet", () => {
@@ -30,7 +29,7 @@ describe("a spreadsheet", () => {
     ["smart-quotes.csv", ["2 nodeId has quotes of its own"]],
     ["twice.csv", ["4 deviceId is already on line 2", "4 nodeId is already on line 2"]],
   ])("as %s is refused by line and column", async (file, expected) => {
-    const { faults } = await inputOf(readFileSync(join(folder, file)), 64);
+    const { faults } = await inputOf(readFileSync(join(spreadsheets, file)), 64);
     const said = faults.map(({ line, column, message }) => {
       const short =
         column === undefined ? message : message.replace(/^\w+ ".*" (?=\w+ )/, "").replace(/^/, `${column} `);
@@ -39,6 +38,30 @@ describe("a spreadsheet", () => {
     expect(said).toHaveLength(expected.length);
     for (const [at, start] of expected.entries()) expect(said[at]?.startsWith(start), `${said[at]}`).toBe(true);
   });
+
+  const wordsOf = ({ line, column, message }: { line: number; column?: string; message: string }) =>
+    [
+      line,
+      column ?? "",
+      column === undefined ? message : message.slice(column.length).replace(/^ ".*" (?=\w+ )/, " "),
+    ] as const;
+  test.each(mangledFiles)(
+    "as $file is told by line, column and what to do",
+    async ({ file, faults, warnings = [] }) => {
+      for (const pieceBytes of [7, 65_536]) {
+        const read = await inputOf(readFileSync(join(spreadsheets, file)), pieceBytes);
+        for (const [found, expected] of [
+          [read.faults, faults],
+          [read.warnings, warnings],
+        ] as const) {
+          expect(found.map(wordsOf)).toEqual(
+            expected.map(([line, column, words]) => [line, column, expect.stringContaining(words)]),
+          );
+          expect(JSON.stringify(found)).not.toMatch(codesInThem);
+        }
+      }
+    },
+  );
 
   test("that rounded a long number to 15 digits is warned of, since a number may end so", async () => {
     const { devices, warnings } = await inputOf("deviceId,nodeId\nd-1,89860117801234500000\n");
@@ -49,6 +72,19 @@ describe("a spreadsheet", () => {
 describe("an identifier", () => {
   test.each([
     ...["860000000000001", "urn:imei:860000000000001", "00:1A:2B:3C:4D:5E", "001A2B3C4D5E", "SN-2024-0001", "12E5"],
+    ...[
+      "+x",
+      "#1",
+      "#C0FFEE",
+      "10.10.10.10",
+      "192.168.100.200",
+      "meter 7",
+      "电表（一）",
+      "حي-7",
+      "x1.2E3",
+      "sum-7",
+      "1,2",
+    ],
     ...["new-7", "device-none", "10.0.0.1", "1.5", "a,b", "x1", "march-7", "may", "it's", "F00D.000"],
   ])("such as %s is left alone", (value) => {
     expect(mangledAs(value)).toBeUndefined();
@@ -56,5 +92,57 @@ describe("an identifier", () => {
 });
 
 test("a file without a header is told so without its values", async () => {
-  expect(await faultsIn("device-1,860000000000001\n")).toContain("1: has no column deviceId");
+  expect(await faultsIn("device-1,860000000000001\n")).toEqual([
+    "1: has no column deviceId: the first line that holds something names the columns, as in deviceId,nodeId",
+  ]);
+});
+
+describe("a file that only looks like text", () => {
+  test.each<[string, string | Uint8Array, string]>([
+    ["a workbook's XML", '\uFEFF<?xml version="1.0"?>\n<Workbook>', "is a web page or XML"],
+    ["a document", "{\\rtf1\\ansi deviceId}\n", "is a document (RTF)"],
+    ["a JSON array", '[\n{"deviceId":"d-1"}\n]\n', "is a JSON array: JSON lines are wanted"],
+    ["compressed", Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3), "is compressed (gzip)"],
+    ["separated by |", "deviceId|nodeId\nd-1|n-1\n", "has no column deviceId: columns are separated by commas"],
+    [
+      "a header with a letter that is not seen",
+      "deviceId,node\u200bId\nd-1,n-1\n",
+      "has a column 2 with a letter that cannot be seen (U+200B)",
+    ],
+  ])("%s is told so", async (_, content, words) => {
+    expect(await faultsIn(content)).toEqual([expect.stringContaining(`1: ${words}`)]);
+  });
+});
+
+describe("an IMEI", () => {
+  const nodeIds = async (value: string, imei?: "urn" | "bare") => {
+    const { devices, faults, warnings } = await inputOf(`deviceId,nodeId\nd-1,${value}\n`, 64, { imei });
+    return [devices.map(({ nodeId }) => nodeId), faults.length, warnings.length];
+  };
+  test.each<[string, "urn" | "bare" | undefined, readonly unknown[]]>([
+    ["urn:imei:860000000000009", undefined, [["urn:imei:860000000000009"], 0, 0]],
+    ["urn:imei:860000000000001", undefined, [["urn:imei:860000000000001"], 0, 1]],
+    ["urn:imei:86000000000009", undefined, [[], 1, 0]],
+    ["urn:imei:new-7", undefined, [["urn:imei:new-7"], 0, 1]],
+    ["Urn:Imei:860000000000009", undefined, [[], 1, 0]],
+    // Of bare digits nobody knows what they are.
+    ["86000000000009", undefined, [["86000000000009"], 0, 0]],
+    ["860000000000001", undefined, [["860000000000001"], 0, 0]],
+    ["860000000000001", "urn", [["urn:imei:860000000000001"], 0, 1]],
+    ["URN:IMEI:86 000000 000000 9", "urn", [["urn:imei:860000000000009"], 0, 0]],
+    ["urn:imei:860000000000009", "bare", [["860000000000009"], 0, 0]],
+    ["86000000000009", "bare", [[], 1, 0]],
+  ])("%s with --imei %s", async (value, imei, expected) => {
+    expect(await nodeIds(value, imei)).toEqual(expected);
+  });
+
+  test("is the same hardware however it is written", async () => {
+    const text = "deviceId,nodeId\nd-1,860000000000009\nd-2,urn:imei:860000000000009\n";
+    expect((await inputOf(text, 64, { imei: "urn" })).faults).toMatchObject([{ line: 3, column: "nodeId" }]);
+  });
+
+  test("that a device is to have before may be as wrong as it is", async () => {
+    const text = "deviceId,nodeId,expectedNodeId\nd-1,urn:imei:860000000000009,urn:imei:86\n";
+    expect((await inputOf(text)).devices).toHaveLength(1);
+  });
 });
