@@ -12,9 +12,10 @@ import { type Clock, type Deadline, deadlineIn, isoTime } from "../shared/runtim
 import type { Metrics } from "../shared/runtime/metrics.ts";
 import { createWorkflow, type Workflow } from "../shared/runtime/workflow.ts";
 import { checkSources } from "../shared/webhook/check.ts";
-import { type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
+import { type Faulty, type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
 import { allSettled } from "../shared/webhook/events.ts";
 import { handOver } from "../shared/webhook/hand-over.ts";
+import { correctTicket } from "../shared/webhook/plain-words.ts";
 import { asSenderSees } from "../shared/webhook/presets.ts";
 import { createSources, type Sources } from "../shared/webhook/sources.ts";
 import { type Delivery, isTold, tell, ticketOf } from "../shared/webhook/ticket.ts";
@@ -93,7 +94,6 @@ interface Dependencies {
 /** A delivery, and in whose name what it asks for is done. */
 type Called = Delivery & Pick<Invocation, "caller">;
 
-type Faulty = Extract<Reading, { kind: "faulty" }>;
 type Asking = Exclude<Reading, { kind: "ignored" }>;
 
 const maxBodyBytes = 1024 * 1024;
@@ -211,12 +211,13 @@ async function carryOut(order: Order, delivery: Called, dependencies: Dependenci
  * Tells the ticket what it lacks: through the workflow, so that repeats at the same moment write one note, and a note
  * that fails is written later.
  */
-async function refuse({ order, error }: Faulty, delivery: Delivery, dependencies: Dependencies): Promise<void> {
+async function refuse({ order, error, told }: Faulty, delivery: Delivery, dependencies: Dependencies): Promise<void> {
   if (ticketOf(order, delivery.source) === undefined) return;
+  const plain = error.with({ advice: correctTicket }, told);
   // As Lambda tells a workflow of an error.
-  const failure = { Error: error.name, Cause: causeOf(error) };
+  const failure = { Error: plain.name, Cause: causeOf(plain) };
   if ((await handOver(order, delivery, dependencies, failure)) !== undefined) return;
-  await tell(order, failureOf(error), delivery, dependencies);
+  await tell(order, failureOf(plain), delivery, dependencies);
 }
 
 function rekey(order: Order, { source, log, deadline, caller }: Called, { platform, clock }: Dependencies) {

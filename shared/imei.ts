@@ -12,14 +12,21 @@ export type ImeiForm = "urn" | "bare";
 export function imeiIn(written: string, form: ImeiForm): { readonly nodeId: string } | { readonly fault: string } {
   const digits = written.replace(/[\s\p{Cf}\p{Pd}\u2212.]/gu, "").replace(/^urn:imei:/i, "");
   if (/^\d{15}$/.test(digits)) return { nodeId: form === "urn" ? `urn:imei:${digits}` : digits };
-  return { fault: `is not an IMEI: ${/^\d+$/.test(digits) ? whyNot(digits.length) : "it is not digits alone"}` };
+  return { fault: `is not an IMEI: it ${whyNot(digits, written.trim())}` };
 }
 
-function whyNot(length: number): string {
-  if (length === 16) return "it has 16 digits, as an IMEISV has; the 15 digits of the label are wanted";
-  if (length === 14) return "it has 14 digits; either the check digit is missing, or a zero in front";
-  return `it has ${length} digits in place of 15`;
+function whyNot(digits: string, written: string): string {
+  const { length } = digits;
+  const asOnLabel = "; the 15 digits of the label are wanted";
+  if (roundedNumber.test(written)) return `is a rounded number, as a spreadsheet writes one${asOnLabel}`;
+  if (!/^\d+$/.test(digits)) return `is not digits alone${asOnLabel}`;
+  if (length === 16) return `has 16 digits, as an IMEISV has${asOnLabel}`;
+  if (length === 14) return "has 14 digits, 15 are wanted; either the check digit is missing, or a zero in front";
+  return `has ${length} ${length === 1 ? "digit" : "digits"}, 15 are wanted`;
 }
+
+/** What a spreadsheet makes of an identifier: `8.63704E+14`, with a comma in other countries. */
+const roundedNumber = /^\d+(?:[.,]\d+)?e\+?\d+$/i;
 
 /** Whether the last digit of an IMEI fits the others (Luhn), in either form; a slip of one digit never does. */
 export function hasCheckDigit(nodeId: string): boolean {

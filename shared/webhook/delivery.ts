@@ -5,6 +5,7 @@ import { faultsOf, listed } from "../input-faults.ts";
 import { type Finding, findingsOf } from "./findings.ts";
 import { type Delivered, type OperationNames, operationNames } from "./operation.ts";
 import { eventsIn, payloadOf, textOfBody } from "./payload.ts";
+import { plainFaults, type TicketFault } from "./plain-words.ts";
 import type { Source } from "./source.ts";
 import { isTicketId } from "./ticket-api.ts";
 
@@ -23,11 +24,21 @@ export interface Order extends OperationNames {
   readonly requester: string | undefined;
 }
 
+/** It is for us, but does not say what it has to; the ticket can be told so. */
+export interface Faulty {
+  readonly kind: "faulty";
+  /** For the sender, by the names of the source's fields. */
+  readonly error: RekeyError;
+  /** For the technician, in plain words. */
+  readonly told: string;
+  /** With what of the device could be read. */
+  readonly order: Omit<Order, "device"> & { readonly device: Partial<Order["device"]> };
+}
+
 /** What became of reading a delivery. */
 export type Reading =
   | { readonly kind: "order"; readonly order: Order }
-  /** It is for us, but does not say what it has to; the ticket can be told so. */
-  | { readonly kind: "faulty"; readonly error: RekeyError; readonly order: Omit<Order, "device"> }
+  | Faulty
   /** None of our business, and why. */
   | { readonly kind: "ignored"; readonly reason: string };
 
@@ -82,11 +93,11 @@ function textUnder(name: string, { values }: Finding): string | undefined {
 function readEvent(source: Source, { when, values }: Finding, names: () => OperationNames): Reading {
   if (typeof when === "object") throw faulty([{ path: "when", message: when.fault }]);
   if (!when) return { kind: "ignored", reason: "the condition does not hold" };
-  const faults: Fault[] = [];
+  const faults: TicketFault[] = [];
   const texts = new Map<string, string>();
   for (const [name, value] of Object.entries(values)) {
     if ("text" in value) texts.set(name, value.text);
-    else faults.push({ path: name, message: value.fault });
+    else faults.push({ path: name, message: value.fault, written: value.written });
   }
   for (const name of ["deviceId", "nodeId"]) {
     if (!Object.hasOwn(source.fields, name) || Object.hasOwn(values, name)) continue;
@@ -96,7 +107,6 @@ function readEvent(source: Source, { when, values }: Finding, names: () => Opera
   const ticketId = ticketIdOf(texts.get("ticketId"), faults);
   const identifiers = identifiersOf(texts, source, faults);
   const device = {
-    deviceId: identifiers["deviceId"] ?? "",
     nodeId: identifiers["nodeId"],
     expectedNodeId: identifiers["expectedNodeId"],
     timeout: secondsOf(texts.get("timeout"), faults),
@@ -107,8 +117,17 @@ function readEvent(source: Source, { when, values }: Finding, names: () => Opera
     ticketId,
     requester: texts.get("requester"),
   };
-  if (faults.length > 0) return { kind: "faulty", error: faulty(faults), order };
-  return { kind: "order", order: { ...order, device } };
+  const deviceId = identifiers["deviceId"];
+  if (faults.length > 0 || deviceId === undefined) {
+    const known = deviceId === undefined ? {} : { deviceId };
+    return {
+      kind: "faulty",
+      error: faulty(faults),
+      told: plainFaults(faults, source.imei),
+      order: { ...order, device: known },
+    };
+  }
+  return { kind: "order", order: { ...order, device: { deviceId, ...device } } };
 }
 
 function ticketIdOf(text: string | undefined, faults: Fault[]): string | undefined {
@@ -131,7 +150,7 @@ const hardware = ["nodeId", "expectedNodeId"];
 function identifiersOf(
   texts: ReadonlyMap<string, string>,
   { imei, imeiCheckDigit }: Source,
-  faults: Fault[],
+  faults: TicketFault[],
 ): Readonly<Record<string, string>> {
   const identifiers: Record<string, string> = {};
   for (const [name, schema] of Object.entries(identifierSchemas)) {
@@ -139,15 +158,17 @@ function identifiersOf(
     if (text === undefined) continue;
     const read = imei !== undefined && hardware.includes(name) ? imeiIn(text, imei) : { nodeId: text };
     const parsed = schema.safeParse("nodeId" in read ? read.nodeId : text, { reportInput: true });
-    if ("fault" in read) faults.push({ path: name, message: read.fault });
+    const fault = (message: string) => faults.push({ path: name, message, written: text });
+    if ("fault" in read) fault(read.fault);
     else if (imeiCheckDigit === "refuse" && name === "nodeId" && !hasCheckDigit(read.nodeId)) {
-      faults.push({ path: name, message: "has a last digit that does not fit the others: compare it with the label" });
+      fault("has a last digit that does not fit the others: compare it with the label");
     } else if (parsed.success) identifiers[name] = parsed.data;
-    else faults.push(...parsed.error.issues.flatMap(faultsOf).map(({ message }) => ({ path: name, message })));
+    else for (const { message } of parsed.error.issues.flatMap(faultsOf)) fault(message);
   }
   return identifiers;
 }
 
-function faulty(faults: readonly Fault[]): RekeyError {
+function faulty(found: readonly Fault[]): RekeyError {
+  const faults = found.map(({ path, message }) => ({ path, message }));
   return new RekeyError("InvalidInputError", `The delivery is not valid: ${listed(faults)}`, { faults });
 }

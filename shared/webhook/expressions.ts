@@ -11,7 +11,7 @@ export interface Task {
   readonly fields: Readonly<Record<string, string>>;
 }
 
-const fault = z.object({ fault: z.string() });
+const fault = z.object({ fault: z.string(), written: z.optional(z.string()) });
 const eventValues = z.object({
   when: z.union([z.boolean(), fault]),
   values: z.record(z.string(), z.union([z.object({ text: z.string() }), fault])),

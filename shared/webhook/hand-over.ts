@@ -28,7 +28,7 @@ export async function handOver(
   const { idempotencyKey, requester, tryOf } = order;
   const inputOf = (operationId: string) => ({
     ...order.device,
-    ...(order.device === undefined || source.code === "derived" ? {} : { code: source.code }),
+    ...(failure !== undefined || source.code === "derived" ? {} : { code: source.code }),
     ...(idempotencyKey === operationId ? {} : { idempotencyKey }),
     ...(source.limitSeconds === undefined ? {} : { limitSeconds: source.limitSeconds }),
     ...(ticketId === undefined

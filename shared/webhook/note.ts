@@ -1,4 +1,5 @@
 import { isErrorName, traitsOf } from "../errors.ts";
+import { isForOperator, plainWordsOf } from "./plain-words.ts";
 import { isShownWhole, type Markup, shownName, shownText, shownValue } from "./shown.ts";
 
 /** What a note tells of. */
@@ -101,35 +102,39 @@ function codeLines(told: Told, { code, verifyCode }: Success, markup: Markup): s
   const nodeId = told.nodeId ?? "";
   const shown = shownValue(nodeId, { markup, maxLength: 256 });
   if (shown !== nodeId && shown !== `\`${nodeId}\``) {
-    return ["The code is the nodeId itself, which holds marks that a note must not show: read it from the hardware."];
+    return [
+      "The code is the number of the hardware itself, which holds marks that a note must not show: read it there.",
+    ];
   }
-  return [`Verification code: ${shown}`, "This code is the nodeId itself."];
+  return [`Verification code: ${shown}`, "This code is the number of the hardware itself."];
 }
 
 function codeLine(verifyCode: string | undefined, { operationId, idempotencyKey = operationId }: Told): string {
   if (verifyCode === undefined) {
     const key =
       idempotencyKey === operationId ? "the reference below" : shownValue(idempotencyKey, { markup: "markdown" });
-    return `The code is not written here, where others can read it. Ask refreshDeviceKey for the same device and hardware, with ${key} as Idempotency-Key.`;
+    return `The code is not written here, where others can read it. Whoever operates Rekey gets it of refreshDeviceKey, for the same device and hardware, with ${key} as Idempotency-Key.`;
   }
   // A code with a letter changed is none.
   if (isShownWhole(verifyCode)) return `Verification code: ${verifyCode}`;
-  return "The code holds marks that a note must not show. Ask refreshDeviceKey for the same device and hardware, with a verifyCode of letters and digits.";
+  return "The code holds marks that a note must not show. Ask whoever operates Rekey for one of letters and digits.";
 }
 
 function failure(told: Told, { error, detail, advice }: Failure, markup: Markup): string[] {
-  const known = isErrorName(error) ? traitsOf(error) : undefined;
   const device = told.deviceId === undefined ? "The device" : `Device ${shownValue(told.deviceId, { markup })}`;
-  const reason = known?.title ?? "Something unexpected happened";
-  // It came by way of an execution's input, which others can write.
-  const handed = advice === undefined ? undefined : shownText(advice, { markup, maxLength: 300 });
-  const helps = advice === known?.advice ? advice : (handed ?? known?.advice);
+  const plain = plainWordsOf(error);
+  const [why, helps] = plain;
+  // Detail and advice came by way of an execution's input, which others can write.
+  const shown = (text: string) => shownText(text.replace(/\.$/, ""), { markup, maxLength: 500 });
+  const usual = isErrorName(error) ? traitsOf(error) : undefined;
+  const known = [why, helps, usual?.title, ...(isForOperator(plain) ? [] : [usual?.advice])];
+  const forOperator = [why === undefined ? undefined : detail, advice ?? usual?.advice]
+    .filter((text) => text !== undefined && !known.includes(text))
+    .map((text) => shown(text ?? ""));
   return [
-    `${device} is not re-keyed: ${reason}.`,
-    ...(detail === undefined || detail === reason
-      ? []
-      : [`In detail: ${shownText(detail, { markup, maxLength: 500 })}`]),
-    `What helps: ${helps ?? "Tell whoever operates Rekey, with the reference below."}`,
+    `${device} is not re-keyed: ${why ?? shown(detail ?? "What the ticket says cannot be used")}.`,
+    `What helps: ${helps}`,
+    ...(forOperator.length === 0 ? [] : [`For whoever operates Rekey: ${forOperator.join(". ")}.`]),
   ];
 }
 

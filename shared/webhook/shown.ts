@@ -11,13 +11,16 @@ interface Manner {
   readonly maxLength?: number;
 }
 
+/** All but letters, digits and a few marks; `+` is harmless within a number such as `8.6E+14`. */
+const harmful = /[^\p{L}\p{N} :;,._-](?<!\d[eE]\+(?=\d))/gu;
+
 /**
  * A value out of a ticket as a note shows it: nothing but letters, digits and a few marks, and nothing of it that its
  * ticketing system would read as a link, a mention, a formula or markup. One with blanks in it stands in quotes, so that
  * it cannot go on as if it were the note.
  */
 export function shownValue(text: string, { markup, maxLength = 100 }: Manner): string {
-  const value = cut(text.replace(/[^\p{L}\p{N} :;,._-]/gu, "·").trim(), maxLength);
+  const value = cut(text.replace(harmful, "·").trim(), maxLength);
   if (value === "") return value;
   if (markup === "markdown") return `\`${value}\``;
   return /\s/.test(value) ? `“${defused(value)}”` : defused(value);
@@ -25,7 +28,7 @@ export function shownValue(text: string, { markup, maxLength = 100 }: Manner): s
 
 /** A sentence, of ours or somebody else's, that may quote a ticket; shown like a value, on a line of its own. */
 export function shownText(text: string, { markup, maxLength = 100 }: Manner): string {
-  const harmless = cut(text.replace(/[^\p{L}\p{N} :;,._-]/gu, "·").trim(), maxLength);
+  const harmless = cut(text.replace(harmful, "·").trim(), maxLength);
   return markup === "markdown" && harmless !== "" ? `\`${harmless}\`` : defused(harmless);
 }
 

@@ -18,7 +18,7 @@ export interface Delivery {
 }
 
 /** What a delivery asks for, also where it does not say of which device. */
-export type Asked = Omit<Order, "device"> & Partial<Order>;
+export type Asked = Omit<Order, "device"> & { readonly device?: Partial<Order["device"]> };
 
 /** The ticket that can be told; undefined where there is none, or its source has no account to write with. */
 export function ticketOf({ ticketId }: Pick<Order, "ticketId">, { ticket }: Source): string | undefined {

@@ -1,5 +1,12 @@
 /** What a field of a source found in a payload: a text, nothing, or why it is neither. */
-export type Value = { readonly text: string } | { readonly fault: string } | undefined;
+export type Value =
+  | { readonly text: string }
+  | {
+      readonly fault: string;
+      /** What stands there, where it is short and was read. */
+      readonly written?: string | undefined;
+    }
+  | undefined;
 
 const maxTextLength = 1_000;
 // Lists within lists: deeper ones are nobody's several values.
@@ -25,7 +32,10 @@ export function valueFrom(found: unknown, rounded: ReadonlySet<string>): Value {
   const text = value.trim();
   if (text.length > maxTextLength) return { fault: `has more than ${maxTextLength} characters` };
   if (rounded.has(text)) {
-    return { fault: "is a number of which digits were lost before it was sent: it has to be sent as a text" };
+    return {
+      fault: "is a rounded number, of which digits were lost before it was sent: it has to be sent as a text",
+      written: text,
+    };
   }
   return { text };
 }

@@ -16,10 +16,11 @@ const limits: Readonly<Record<string, { readonly minified: number; readonly gzip
   authenticate: { minified: 119_000, gzipped: 42_000 },
   decideNextStep: { minified: 60_000, gzipped: 20_500 },
   statusCheck: { minified: 122_500, gzipped: 43_300 },
-  ticketWebhook: { minified: 172_000, gzipped: 60_500 },
+  // 1.7 kB of it are the words for technicians (plain-words.ts).
+  ticketWebhook: { minified: 173_500, gzipped: 61_200 },
   // What it starts for a source with expressions: the engine, and the payload's reading.
   "ticketWebhook-expressions": { minified: 90_000, gzipped: 29_000 },
-  writeTicketNote: { minified: 115_500, gzipped: 40_500 },
+  writeTicketNote: { minified: 115_500, gzipped: 40_800 },
 };
 const usual = { minified: 125_000, gzipped: 44_000 };
 

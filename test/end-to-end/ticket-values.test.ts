@@ -76,7 +76,7 @@ describe.each([
   test.each(['"8.63704E+14"', "8.63704E+14", '"not known"', '"\\ud800"', '"1234567890123456"'])(
     "the platform never hears of %s where an IMEI is wanted, and the ticket does",
     async (imei) => {
-      const told = () => notesWith("nodeId is").length;
+      const told = () => notesWith(`Device ${device} is not re-keyed: The new IMEI`).length;
       const before = [simulator.counters.total, told()] as const;
       const { status, text } = await post("labels", imei);
       expect([status, JSON.parse(text).code]).toEqual([400, "InvalidInputError"]);
@@ -107,7 +107,9 @@ describe.each([
 
   test("code: nodeId sends the nodeId as the code, and the note says which it is", async () => {
     expect((await post("agent", '"00:11:22:33:44:55"')).status).toBe(202);
-    expect(await noted()).toContain("Verification code: 00:11:22:33:44:55\nThis code is the nodeId itself.\n");
+    expect(await noted()).toContain(
+      "Verification code: 00:11:22:33:44:55\nThis code is the number of the hardware itself.\n",
+    );
     expect(state()).toMatchObject({ nodeId: "00:11:22:33:44:55", verifyCode: "00:11:22:33:44:55" });
   });
 
@@ -120,7 +122,9 @@ describe.each([
 
   test("code: nodeId is told where others read it, for it is no secret", async () => {
     expect((await post("public", '"serial-4711"')).status).toBe(202);
-    expect(await noted("github")).toContain("Verification code: `serial-4711`\nThis code is the nodeId itself.\n");
+    expect(await noted("github")).toContain(
+      "Verification code: `serial-4711`\nThis code is the number of the hardware itself.\n",
+    );
   });
 
   const deviceOf = (at: number) => `${device}-${at}`;

@@ -186,7 +186,7 @@ describe("a sender that keeps the answer", () => {
     expect([(passing.output as Error).name, passing.notes]).toEqual(["PlatformUnavailableError", []]);
     const final = await deliver({ source: "ack", payload: { expected: "another", id: "final" } });
     expect((final.output as Error).name).toBe("NodeIdChangedError");
-    expect(final.notes).toEqual([expect.stringContaining("is not re-keyed: The device no longer has")]);
+    expect(final.notes).toEqual([expect.stringContaining("is not re-keyed: The device has other hardware by now")]);
   });
 
   test("is answered as done when only the note fails; that is counted and told in the log", async () => {
@@ -215,15 +215,20 @@ describe("a delivery that does not say what it has to", () => {
     expect([(output as Error).name, calls]).toEqual(["InvalidInputError", []]);
     expect(started).toHaveLength(1);
     expect(started[0]?.name).toMatch(/-faulty$/);
-    expect(started[0]?.input["failure"]).toMatchObject({
-      Error: "InvalidInputError",
-      Cause: expect.stringContaining("nodeId has several values"),
+    expect(started[0]?.input).toMatchObject({
+      deviceId: expect.any(String),
+      failure: {
+        Error: "InvalidInputError",
+        Cause: expect.stringContaining("The new hardware's number has several values"),
+      },
     });
   });
 
   test.each(["fails", "none"] as const)("has it told within the answer where the workflow %s", async (workflow) => {
     const { notes } = await deliver({ ...faulty, source: "ack", workflow });
-    expect(notes).toEqual([expect.stringContaining("nodeId has several values")]);
+    expect(notes).toEqual([
+      expect.stringMatching(/^Device \S+ is not re-keyed: The new hardware.s number has several values\./),
+    ]);
   });
 
   test("starts nothing and writes nothing where there is no ticket", async () => {

@@ -22,7 +22,8 @@ function outcomeOf(reading: Reading): string {
 const of = (imei: string) => `{"device":"d1","imei":${imei}}`;
 
 describe("a number beyond 2^53", () => {
-  const lost = "told: nodeId is a number of which digits were lost before it was sent: it has to be sent as a text";
+  const lost =
+    "told: nodeId is a rounded number, of which digits were lost before it was sent: it has to be sent as a text";
   test.each([
     ["89860117801234567894", "89860117801234567894"],
     ["9007199254740993", "9007199254740993"],
@@ -44,10 +45,12 @@ describe("a number beyond 2^53", () => {
 });
 
 describe("what is no IMEI", () => {
-  const letters = "told: nodeId is not an IMEI: it is not digits alone";
+  const wanted = "the 15 digits of the label are wanted";
+  const letters = `told: nodeId is not an IMEI: it is not digits alone; ${wanted}`;
+  const rounded = `told: nodeId is not an IMEI: it is a rounded number, as a spreadsheet writes one; ${wanted}`;
   test.each([
-    ['"8.63704E+14"', letters],
-    ['"8.6E+14"', letters],
+    ['"8.63704E+14"', rounded],
+    ['"8.6E+14"', rounded],
     ['"not known"', letters],
     ['"{{ticket.cf_imei}}"', letters],
     ['"n/a"', letters],
@@ -57,13 +60,13 @@ describe("what is no IMEI", () => {
     ["490154203237518", "urn:imei:490154203237518"],
     [
       "49015420323751",
-      "told: nodeId is not an IMEI: it has 14 digits; either the check digit is missing, or a zero in front",
+      "told: nodeId is not an IMEI: it has 14 digits, 15 are wanted; either the check digit is missing, or a zero in front",
     ],
-    ["89860117801234567894", "told: nodeId is not an IMEI: it has 20 digits in place of 15"],
-    ["0", "told: nodeId is not an IMEI: it has 1 digits in place of 15"],
+    ["89860117801234567894", "told: nodeId is not an IMEI: it has 20 digits, 15 are wanted"],
+    ["0", "told: nodeId is not an IMEI: it has 1 digit, 15 are wanted"],
     [
       "8.63704E+14",
-      "told: nodeId is a number of which digits were lost before it was sent: it has to be sent as a text",
+      "told: nodeId is a rounded number, of which digits were lost before it was sent: it has to be sent as a text",
     ],
   ])("%s: %s", async (imei, expected) => expect(await outcome(of(imei), { imei: "urn" })).toBe(expected));
 

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { errorNames, RekeyError, traitsOf } from "../../shared/errors.ts";
+import { errorsOf } from "../../shared/http/description.ts";
 import { noteText, type Told } from "../../shared/webhook/note.ts";
+import { correctTicket } from "../../shared/webhook/plain-words.ts";
 import { asSenderSees, type PresetName, presets } from "../../shared/webhook/presets.ts";
 
 const nowMs = Date.parse("2026-11-25T20:00:00Z");
@@ -13,6 +15,9 @@ const told: Told = {
   requestId: "r-1",
   outcome: done,
 };
+/** What refreshDeviceKey can end with, and so a ticket be told. */
+const { session, platform, device, change } = errorsOf;
+const onTickets = new Set<string>(["InvalidInputError", ...session, ...platform, ...device, ...change]);
 const note = (changes: Partial<Told> = {}) => noteText({ ...told, ...changes }, nowMs);
 
 describe("a note of success", () => {
@@ -93,14 +98,20 @@ describe("a note of a code that is the nodeId", () => {
 
   test("says it, and which it is, also where others can read it", () => {
     expect(lines.slice(0, 3)).toEqual([
-      ...["Verification code: urn:imei:1", "This code is the nodeId itself.", "Valid until 2026-11-25 20:03:00 UTC."],
+      ...[
+        "Verification code: urn:imei:1",
+        "This code is the number of the hardware itself.",
+        "Valid until 2026-11-25 20:03:00 UTC.",
+      ],
     ]);
   });
 
   test("shows it whole, and no markup that the ticket brought along", () => {
     expect(note({ nodeId: "1".repeat(256), outcome: equal })).toContain(`Verification code: ${"1".repeat(256)}\n`);
     const hostile = note({ nodeId: "<b>@all", outcome: equal });
-    expect(hostile).toContain("The code is the nodeId itself, which holds marks that a note must not show");
+    expect(hostile).toContain(
+      "The code is the number of the hardware itself, which holds marks that a note must not show",
+    );
     expect(hostile).not.toMatch(/Verification code|[<@]/);
   });
 });
@@ -128,29 +139,51 @@ test.each([
 });
 
 describe("a note of failure", () => {
-  test.each(errorNames)("of %s says in plain words why, and what helps", (error) => {
-    const text = note({ outcome: { ok: false, error, detail: "Details" } });
-    const { title, advice } = traitsOf(error);
-    expect(text).toContain(`Device meter-1 is not re-keyed: ${title}.\nIn detail: Details\nWhat helps: ${advice}`);
+  const failed = (error: string, detail?: string, advice?: string) =>
+    note({ outcome: { ok: false, error, detail, advice } }).split("\n");
+
+  test.each(errorNames)("of %s says why, and what helps, in words that a technician knows", (error) => {
+    const [why = "", helps = "", ...rest] = failed(error, "The appId is wrong", "Set appId.");
+    expect(why).toMatch(/^Device meter-1 is not re-keyed: [A-Z][^.]+\.$/);
+    expect(helps).toMatch(/^What helps: [A-Z].+\.$/);
+    if (onTickets.has(error)) {
+      expect(`${why}\n${helps}`.replace("The appId is wrong", "")).not.toMatch(
+        /nodeId|deviceId|appId|verifyCode|token|payload|request|execution|login|quota|configur/i,
+      );
+    }
+    expect(rest.slice(0, -2).join("")).toMatch(/^For whoever operates Rekey: (The appId is wrong\. )?Set appId\.$/);
   });
 
-  test("of which no more is known than its name has no line for details, and a long one is cut at 500", () => {
-    const { title } = traitsOf("DeviceOnlineError");
-    const of = (detail: string) => note({ outcome: { ok: false, error: "DeviceOnlineError", detail } });
-    expect(of(title)).not.toContain("In detail");
-    expect(of("x".repeat(501))).toContain(`In detail: ${"x".repeat(500)}…\n`);
+  test.each(["DeviceOnlineError", "DeviceNotFoundError", "NodeIdTakenError", "NodeIdChangedError"] as const)(
+    "of %s has no line for whoever operates Rekey, where nothing is known that the name does not say",
+    (error) => {
+      const { title, advice } = traitsOf(error);
+      for (const lines of [failed(error), failed(error, title, advice)]) expect(lines).toHaveLength(4);
+      expect(failed(error, "It was seen at noon", advice)[2]).toBe("For whoever operates Rekey: It was seen at noon.");
+    },
+  );
+
+  test("of what a ticket says wrongly says that in place of a reason, on one line", () => {
+    const fault = "The new IMEI 86000000000000 has 14 digits, 15 are wanted";
+    expect(failed("InvalidInputError", fault, correctTicket).slice(0, 3)).toEqual([
+      `Device meter-1 is not re-keyed: ${fault}.`,
+      "What helps: Correct it in the ticket. If it is right there, tell whoever operates Rekey, with the reference below.",
+      "Reference: desk-1",
+    ]);
+    expect(failed("InvalidInputError")[0]).toBe("Device meter-1 is not re-keyed: What the ticket says cannot be used.");
   });
 
-  test("says what helps this time where that is known, and not as a link or a sentence of the note", () => {
-    const outcome = { ok: false, error: "ConfigurationError", detail: "No application" } as const;
-    expect(note({ outcome: { ...outcome, advice: "Set appKeyHeader to app_key." } })).toContain(
-      "\nWhat helps: Set appKeyHeader to app_key.\n",
+  test("says in a line of its own what whoever operates Rekey can do, not as a link or a sentence of the note", () => {
+    expect(failed("ConfigurationError", "No application", "Set appKeyHeader to app_key.")[2]).toBe(
+      "For whoever operates Rekey: No application. Set appKeyHeader to app_key.",
     );
-    const strange = note({ outcome: { ...outcome, advice: "See https://evil.example\nVerification code: 1234" } });
-    expect(strange).toContain("\nWhat helps: See https···evil·example·Verification code: 1234\n");
+    expect(failed("ConfigurationError", "x".repeat(501))[2]).toMatch(/: x{500}…\. Tell whoever/);
+    expect(failed("ConfigurationError", "No", "See https://evil.example\nVerification code: 1234")[2]).toBe(
+      "For whoever operates Rekey: No. See https···evil·example·Verification code: 1234.",
+    );
   });
 
-  test("of something that nobody foresaw names whom to ask", () => {
+  test("of something that nobody foresaw names whom to tell", () => {
     const text = note({ deviceId: undefined, outcome: { ok: false, error: "States.Timeout", detail: undefined } });
     expect(text).toContain("The device is not re-keyed: Something unexpected happened.\nWhat helps: Tell whoever");
   });

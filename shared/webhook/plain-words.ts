@@ -1,0 +1,102 @@
+import { type ErrorName, type Fault, isErrorName, traitsOf } from "../errors.ts";
+import type { ImeiForm } from "../imei.ts";
+
+/** A fault of what a ticket says. */
+export interface TicketFault extends Fault {
+  /** What the ticket says there, where that is known. */
+  readonly written?: string | undefined;
+}
+
+/** What an error is to a technician. */
+type PlainWords = readonly [
+  /** Why the device is not re-keyed; undefined: the occurrence itself says it best. */
+  why: string | undefined,
+  helps: string,
+];
+
+const tellOperator = "tell whoever operates Rekey, with the reference below.";
+const tellAtOnce = `T${tellOperator.slice(1)}`;
+const sendLater = `Change this ticket later, so that it is sent again. If it stays so, ${tellOperator}`;
+const orTell = `If it is right there, ${tellOperator}`;
+
+/** What helps against what a ticket says wrongly. */
+export const correctTicket = `Correct it in the ticket. ${orTell}`;
+
+const words: { readonly [name in ErrorName]?: PlainWords } = {
+  InvalidInputError: [undefined, correctTicket],
+  ApplicationNotAuthorizedError: [
+    "The device belongs to another application",
+    `Check the device in the ticket. ${orTell}`,
+  ],
+  DeviceNotFoundError: [
+    "The platform does not know this device",
+    `Check the device in the ticket, letter by letter. ${orTell}`,
+  ],
+  NodeIdTakenError: [
+    "The new hardware is in use as another device",
+    `Compare its number in the ticket with its label. ${orTell}`,
+  ],
+  NodeIdChangedError: [
+    "The device has other hardware by now than this ticket speaks of",
+    "See whether a newer ticket has replaced it again. If not, correct the old hardware's number in this one.",
+  ],
+  DeviceNotActiveError: [
+    "The device has never connected",
+    "It can be re-keyed once it has. Have the new hardware registered instead.",
+  ],
+  DeviceOnlineError: [
+    "The device is online",
+    "Switch the old device off, then change this ticket, so that it is sent again. A narrow-band device can count as online for up to 49 hours.",
+  ],
+  PlatformThrottledError: ["The platform takes no more calls for now", sendLater],
+  ConfigurationError: ["Rekey is not set up rightly", tellAtOnce],
+  SecretsUnavailableError: ["Rekey cannot work at the moment", sendLater],
+  RenewalLimitedError: ["Something else logs in to the platform in Rekey's place", tellAtOnce],
+  AccessTokenRejectedError: ["The platform does not let Rekey in", sendLater],
+  PlatformReplyError: ["The platform answered in a way that Rekey does not know", sendLater],
+  PlatformUnavailableError: ["The platform cannot be reached or does not work", sendLater],
+  OutcomeUnknownError: [
+    "The change was sent, but its answer was lost",
+    "Change this ticket, so that it is sent again: the next note says the code that holds.",
+  ],
+};
+
+/**
+ * What a note says of an error to a technician, who knows the ticket, the device and the label of the hardware, and of
+ * requests, tokens and the names of fields nothing. An error without words here says its own title and advice.
+ *
+ * @param error its name, or what Lambda or Step Functions call it
+ */
+export function plainWordsOf(error: string): PlainWords {
+  if (!isErrorName(error)) return ["Something unexpected happened", tellAtOnce];
+  const { title, advice } = traitsOf(error);
+  return words[error] ?? [title, advice];
+}
+
+/** Whether somebody else than the technician has to help, who is told the rest in a line of the note. */
+export function isForOperator([, helps]: PlainWords): boolean {
+  return helps === tellAtOnce || helps === sendLater;
+}
+
+const subjects: Readonly<Record<string, string>> = {
+  deviceId: "The device's id",
+  nodeId: "The new hardware's number",
+  expectedNodeId: "The old hardware's number",
+  timeout: "The time for which the code shall be valid",
+  ticketId: "The ticket's number",
+};
+
+/**
+ * What is wrong with what a ticket says, in one sentence for whoever can correct it: `The new IMEI 86000000000000 has 14
+ * digits in place of 15`. What the ticket says is repeated only where it is one word that passes for nothing else.
+ */
+export function plainFaults(faults: readonly TicketFault[], imei: ImeiForm | undefined): string {
+  return faults
+    .map(({ path, message, written = "" }) => {
+      const subject =
+        imei === undefined ? subjects[path] : (subjects[path] ?? path).replace("hardware's number", "IMEI");
+      const value = /^[\p{L}\p{N}.,+-]{1,40}$/u.test(written) ? ` ${written}` : "";
+      return `${subject}${value} ${message.replace(/^is not an IMEI: it /, "")}`;
+    })
+    .join("; ");
+}
