@@ -15,6 +15,7 @@ import { checkSources } from "../shared/webhook/check.ts";
 import { type Faulty, type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
 import { allSettled } from "../shared/webhook/events.ts";
 import { handOver } from "../shared/webhook/hand-over.ts";
+import { ignore } from "../shared/webhook/ignored.ts";
 import { correctTicket } from "../shared/webhook/plain-words.ts";
 import { asSenderSees } from "../shared/webhook/presets.ts";
 import { createSources, type Sources } from "../shared/webhook/sources.ts";
@@ -139,11 +140,7 @@ async function receive(input: Input, invocation: Invocation, dependencies: Depen
     const readings = await readDelivery(source, { ...input, proof }, deadline.remaining());
     const asking = readings.filter((reading) => reading.kind !== "ignored");
     const [first] = asking;
-    if (first === undefined) {
-      const reasons = new Set(readings.flatMap((reading) => (reading.kind === "ignored" ? [reading.reason] : [])));
-      invocation.log.info("Delivery ignored", { source: source.name, reason: [...reasons].join("; ") });
-      return { ignored: true };
-    }
+    if (first === undefined) return ignore(readings, source.name, invocation.log);
     operationId = first.order.operationId;
     const delivery = { ...invocation, source, deadline, caller: `webhook ${source.name}` };
     return asOne(await allSettled(asking.map((reading) => actOn(reading, delivery, dependencies))));

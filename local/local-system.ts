@@ -11,6 +11,8 @@ export interface LocalPlatform {
   readonly url: string;
   /** The content of the application secret that lets a client in. */
   applicationSecret(): object;
+  /** What it knows at the beginning, where it says so. */
+  readonly devices?: { all(): readonly { readonly deviceId: string; readonly status: string }[] };
   close(): Promise<void>;
 }
 

@@ -1,46 +1,18 @@
 import { existsSync } from "node:fs";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
+import { pathToFileURL } from "node:url";
+import { endsWithItsReader } from "./command-line.ts";
 import { type LocalPlatform, type LocalSystem, startLocalSystem } from "./local-system.ts";
 import { ownSources } from "./own-sources.ts";
 import { createPage } from "./page/page.ts";
 import { freeOrAny } from "./ports.ts";
 import { moodOf } from "./secrets-endpoint/moods.ts";
+import { startFlags } from "./start-flags.ts";
 import { workflowParts } from "./step-functions/part.ts";
 import { startTicketDesk, type TicketDesk, ticketDeskPart } from "./ticket-desk/desk.ts";
 import { sourcesOf } from "./ticket-desk/senders.ts";
 
 // `npm start`: the whole service on this machine, on the built bundles. Ends on Ctrl-C or SIGTERM and leaves nothing behind.
-// Usage: node local/main.ts [--port n] [--lambda-port n] [--secrets-port n] [--control-port n] [--platform-port n]
-//        [--workflows-port n] [--objects-port n] [--desk-port n] [--time-scale n] [--store-mood name]
-//        [--platform module] [--bundles folder] [--log-level level] [--sources file] [--quiet]; REKEY_LOCAL_PORT and the like do the same.
-const { values } = parseArgs({
-  options: {
-    port: { type: "string", default: process.env["REKEY_LOCAL_PORT"] ?? "3000" },
-    "lambda-port": { type: "string", default: process.env["REKEY_LOCAL_LAMBDA_PORT"] ?? "3001" },
-    "secrets-port": { type: "string", default: process.env["REKEY_LOCAL_SECRETS_PORT"] ?? "3002" },
-    "control-port": { type: "string", default: process.env["REKEY_LOCAL_CONTROL_PORT"] ?? "3003" },
-    "workflows-port": { type: "string", default: process.env["REKEY_LOCAL_WORKFLOWS_PORT"] ?? "3004" },
-    "objects-port": { type: "string", default: process.env["REKEY_LOCAL_OBJECTS_PORT"] ?? "3005" },
-    "desk-port": { type: "string", default: process.env["REKEY_LOCAL_DESK_PORT"] ?? "3006" },
-    /** What a second of a workflow's waiting lasts, in seconds. */
-    "time-scale": { type: "string", default: process.env["REKEY_LOCAL_TIME_SCALE"] ?? "1" },
-    "platform-port": { type: "string", default: process.env["REKEY_LOCAL_PLATFORM_PORT"] ?? "8743" },
-    /** How the secrets store answers where stores differ: documented, moto, lenient, careless. */
-    "store-mood": { type: "string", default: process.env["REKEY_LOCAL_STORE_MOOD"] ?? "documented" },
-    /** A module that exports `startPlatformSimulator`. */
-    platform: {
-      type: "string",
-      default: fileURLToPath(new URL("./platform-simulator/simulator.ts", import.meta.url)),
-    },
-    bundles: { type: "string", default: fileURLToPath(new URL("../dist", import.meta.url)) },
-    "log-level": { type: "string", default: process.env["LOG_LEVEL"] ?? "INFO" },
-    /** A file with webhook sources of one's own, as the webhooks secret holds them. */
-    sources: { type: "string" },
-    /** Does not show what the functions log. */
-    quiet: { type: "boolean", default: false },
-  },
-});
+const values = startFlags();
 
 /** A source that a person at a terminal can be. */
 const terminalSource = {
@@ -59,6 +31,7 @@ let ending = false;
 const taken: string[] = [];
 process.on("SIGINT", () => void end(0));
 process.on("SIGTERM", () => void end(0));
+endsWithItsReader(() => void end(0));
 
 try {
   await run();
@@ -140,16 +113,27 @@ function described(running: LocalSystem, milliseconds: number, ownNames: readonl
       (port) => `  Port ${port} is taken, perhaps by another npm start: a free one stands in for it, see below`,
     ),
     ...places.map(([name, place]) => `  ${name.padEnd(24)}${place}`),
+    ...(platform.devices === undefined ? [] : [`  Devices                 ${devicesIn(platform.devices.all())}`]),
     `  Secrets                 ${Object.values(secretIds).join(", ")}`,
     ...(ownNames.length === 0
       ? []
       : [`  Your sources            ${ownNames.join(", ")}; their notes stay on the local desk`]),
     "Try:",
-    `  curl -X PUT ${url}/devices/device-1/key -H 'Content-Type: application/json' -d '{"nodeId":"urn:imei:860000000000001"}'`,
+    `  curl -X PUT ${url}/devices/device-1/key -H 'Content-Type: application/json' -d '{"nodeId":"urn:imei:860000000000009"}'`,
     `  curl ${url}/devices/device-1/status`,
     `  curl -X PUT ${url}/devices/no-such-device/key -H 'Content-Type: application/json' -d '{}'`,
-    `  curl -X POST ${url}/webhooks/terminal -H 'X-Rekey-Secret: local-terminal-secret' -d '{"deviceId":"device-2","nodeId":"urn:imei:860000000000002"}'`,
+    `  curl -X POST ${url}/webhooks/terminal -H 'X-Rekey-Secret: local-terminal-secret' -d '{"deviceId":"device-2","nodeId":"urn:imei:860000000000017"}'`,
   ].join("\n");
+}
+
+/** `device-1, device-2; ONLINE: device-online`: what can be re-keyed first. */
+function devicesIn(devices: readonly { readonly deviceId: string; readonly status: string }[]): string {
+  const byStatus = Object.entries(Object.groupBy(devices, ({ status }) => status)).sort(
+    ([one], [other]) => Number(other === "OFFLINE") - Number(one === "OFFLINE"),
+  );
+  return byStatus
+    .map(([status, some = []]) => `${some.map(({ deviceId }) => deviceId).join(", ")} (${status.toLowerCase()})`)
+    .join("; ");
 }
 
 async function end(code: number): Promise<void> {

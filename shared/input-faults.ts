@@ -35,9 +35,15 @@ function messageOf(issue: z.core.$ZodIssue): string {
     case "too_small":
       if (issue.origin !== "string") return `must be at least ${issue.minimum}`;
       return issue.minimum === 1 ? "must not be empty" : `must have at least ${issue.minimum} characters`;
+    case "invalid_value":
+      return `is ${issue.input === undefined ? "missing" : "not valid"}: it must be ${alternatives(issue.values.map(String))}`;
     default:
       return issue.message === "" || issue.message === "Invalid input" ? "is not valid" : issue.message;
   }
+}
+
+function alternatives(values: readonly string[]): string {
+  return values.length < 2 ? values.join() : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
 }
 
 function article(type: string): string {

@@ -1,27 +1,46 @@
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { endsWithItsReader, flagsOf, helpedBy } from "../local/command-line.ts";
 import { RekeyError } from "../shared/errors.ts";
 import { expressionFaults, malformed, readSource, type Source } from "../shared/webhook/source.ts";
 import { describeEvents, type Row, type Verdict } from "./source-report.ts";
 
-// `npm run check-source -- <configuration.json> <source> <payload.json> [--header "Name: value"]...`: what a source
-// would make of a payload. Nothing is sent to anybody, and signatures are not looked at. Ends with 1 where the delivery
-// would be refused, or cannot be read at all.
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { header: { type: "string", multiple: true, default: [] } },
-});
+const help = `npm run check-source -- sources.json <source> payload.json [--header 'Name: value']...
+
+Says what a source of the webhooks secret would make of a delivery: what each place finds, what would be sent and what the
+ticket would be told. Nothing is sent to anybody, and signatures are not looked at.
+
+  --header 'Name: value'   a header of the delivery, as often as there are: some presets read their sender's event or id there
+  --help
+
+Exit code: 0 the device would be re-keyed, or the condition does not hold; 1 the delivery would be refused, it or the source
+cannot be read, or a place of the source is not in the payload; 2 wrong use.`;
+
+endsWithItsReader();
+const { values, positionals } = flagsOf(
+  () =>
+    parseArgs({
+      allowPositionals: true,
+      options: {
+        header: { type: "string", multiple: true, default: [] },
+        help: { type: "boolean", default: false },
+      },
+    }),
+  "npm run check-source",
+);
+helpedBy(values.help, help);
 const [configurationFile, name, payloadFile] = positionals;
 
+if (configurationFile === undefined || name === undefined || payloadFile === undefined || positionals.length > 3) {
+  console.error(help.replace(/\n.*/s, "").replace(/^/, "Usage: "));
+  process.exit(2);
+}
 try {
-  if (configurationFile === undefined || name === undefined || payloadFile === undefined) {
-    throw new Error("Usage: npm run check-source -- configuration.json source payload.json [--header 'Name: value']");
-  }
   const source = await sourceOf(configurationFile, name);
   print(described(source));
-  const { rows, isRefused } = await outcomeOf(source, payloadFile);
+  const { rows, isAmiss } = await outcomeOf(source, payloadFile);
   print(rows);
-  if (isRefused) process.exitCode = 1;
+  if (isAmiss) process.exitCode = 1;
 } catch (error) {
   console.error(visible(reasonOf(error)));
   process.exitCode = 1;

@@ -1,11 +1,13 @@
 import { imeiWarnings } from "../shared/imei.ts";
-import { type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
+import { deadEndsOf } from "../shared/webhook/dead-ends.ts";
+import { type Faulty, type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
 import { type Finding, findingsOf } from "../shared/webhook/findings.ts";
 import { noteText } from "../shared/webhook/note.ts";
 import type { Delivered } from "../shared/webhook/operation.ts";
-import { payloadOf, textOfBody } from "../shared/webhook/payload.ts";
+import { eventsIn, payloadOf, textOfBody } from "../shared/webhook/payload.ts";
+import { correctTicket } from "../shared/webhook/plain-words.ts";
 import type { Source } from "../shared/webhook/source.ts";
-import { mayHoldCode } from "../shared/webhook/ticket-api.ts";
+import { markupOf, mayHoldCode } from "../shared/webhook/ticket-api.ts";
 import { ticketIdAdvice } from "../shared/webhook/ticket-ids.ts";
 
 /** A label, and what is said under it; lines of a text stay lines. */
@@ -14,11 +16,12 @@ export type Row = readonly [label: string, value: string];
 /** What a source would make of a delivery. */
 export interface Verdict {
   readonly rows: readonly Row[];
-  /** Whether an event of it would be refused. */
-  readonly isRefused: boolean;
+  /** Whether an event of it would be refused, or a place of the source is not there. */
+  readonly isAmiss: boolean;
 }
 
 const enoughMs = 60_000;
+const maxShown = 20;
 
 /**
  * What a source finds in each event of a delivery, what it would do and send, and what the ticket would be told.
@@ -27,19 +30,36 @@ const enoughMs = 60_000;
  */
 export async function describeEvents(source: Source, delivered: Delivered): Promise<Verdict> {
   const readings = await readDelivery(source, delivered, enoughMs);
-  const findings = await findingsIn(source, delivered);
-  const rows = readings.flatMap((reading, at): Row[] => [
-    ...(readings.length === 1 ? [] : [["event", `${at + 1} of ${readings.length}`] satisfies Row]),
-    ...found(source, findings[at]),
-    ...done(source, reading),
-  ]);
-  return { rows, isRefused: readings.some(({ kind }) => kind === "faulty") };
+  const payload = payloadOf(textOfBody(delivered.body) ?? "");
+  const findings =
+    payload === undefined ? [] : await findingsOf(source, payload, textOfBody(delivered.body) ?? "", enoughMs);
+  let isAmiss = readings.some(({ kind }) => kind === "faulty");
+  const rows = readings.flatMap((reading, at): Row[] => {
+    const missing = placesMissing(source, findings[at], eventsIn(payload?.document)[at]);
+    isAmiss ||= missing.length > 0;
+    return [
+      ...(readings.length === 1 ? [] : [["event", `${at + 1} of ${readings.length}`] satisfies Row]),
+      ...found(source, findings[at]),
+      ...missing,
+      ...done(source, reading),
+    ];
+  });
+  return { rows, isAmiss };
 }
 
-async function findingsIn(source: Source, { body }: Delivered): Promise<readonly Finding[]> {
-  const text = textOfBody(body) ?? "";
-  const payload = payloadOf(text);
-  return payload === undefined ? [] : findingsOf(source, payload, text, enoughMs);
+/** Paths of the source that break off in an event: it is not one that the source was made for, or a path is mistyped. */
+function placesMissing({ when, fields }: Source, finding: Finding | undefined, event: unknown): Row[] {
+  if (finding === undefined) return [];
+  const looked = finding.when === true ? Object.entries(fields) : [];
+  const asked = [...(when === undefined ? [] : [["condition", when] as const]), ...looked];
+  return asked.flatMap(([name, { expression }]) =>
+    deadEndsOf(expression, event).map(({ path, under, missing, present }): Row => {
+      const all = present.slice(0, maxShown).join(", ") + (present.length > maxShown ? ", ..." : "");
+      const place = under === "" ? "the payload" : under;
+      const other = present.length === 0 ? "has no keys" : `has ${all}`;
+      return ["warning", `${name}: nothing is at ${path}, for ${place} has no ${missing}; it ${other}`];
+    }),
+  );
 }
 
 /** What each field found, and where it looked. */
@@ -60,16 +80,16 @@ function found({ when, fields }: Source, finding: Finding | undefined): Row[] {
 
 function done(source: Source, reading: Reading): Row[] {
   if (reading.kind === "ignored") return [["would do", `nothing (${reading.reason}); the answer is 204`]];
-  const told = source.ticket !== undefined && reading.order.ticketId !== undefined;
+  const { ticketId } = reading.order;
+  const told = source.ticket !== undefined && ticketId !== undefined;
   if (reading.kind === "faulty") {
     return [
       ["would do", told ? "refuse it, and tell the ticket" : "refuse it"],
       ["because", reading.error.message],
+      ...noteRows(source, ticketId, () => refusal(source, reading)),
     ];
   }
-  const { device, operationId, ticketId } = reading.order;
-  const advice =
-    source.ticket === undefined || ticketId === undefined ? undefined : ticketIdAdvice(source.ticket, ticketId);
+  const { device, operationId } = reading.order;
   return [
     ["would do", "re-key this device"],
     ["sent", `deviceId: ${device.deviceId}`],
@@ -82,9 +102,33 @@ function done(source: Source, reading: Reading): Row[] {
       : [["only while", `the device has the nodeId ${device.expectedNodeId}, or already the new one`] satisfies Row]),
     ...imeiWarnings(device.nodeId, source.imei).map((warning): Row => ["warning", warning]),
     ["operation id", operationId],
-    ...(advice === undefined ? [] : [["no note", advice] satisfies Row]),
-    ...(told && advice === undefined ? [["its note", noteOf(source, reading.order)] satisfies Row] : []),
+    ...noteRows(source, ticketId, () => noteOf(source, reading.order)),
   ];
+}
+
+/** To which ticket the note goes, and what it says; or why there is none. */
+function noteRows({ ticket, fields }: Source, ticketId: string | undefined, text: () => string): Row[] {
+  if (ticket === undefined) return [];
+  if (ticketId === undefined) {
+    return [
+      ["no note", fields["ticketId"] === undefined ? "the source has no field ticketId" : "no ticketId was read"],
+    ];
+  }
+  const advice = ticketIdAdvice(ticket, ticketId);
+  if (advice !== undefined) return [["no note", advice]];
+  return [
+    ["note to", `ticket ${ticketId} on ${ticket.system}`],
+    ["its note", text()],
+  ];
+}
+
+function refusal({ ticket }: Source, { told, order: { device, requester, operationId } }: Faulty): string {
+  const outcome = { ok: false, error: "InvalidInputError", detail: told, advice: correctTicket } as const;
+  return noteText(
+    { deviceId: device.deviceId, requester, operationId, requestId: "the id of the request", outcome },
+    Date.now(),
+    ticket === undefined ? {} : { markup: markupOf(ticket) },
+  );
 }
 
 function noteOf({ code, imei, ticket }: Source, { device, operationId, requester }: Order): string {

@@ -2,6 +2,7 @@ import { appId, deviceId, nodeId } from "../device.ts";
 import { type Fault, RekeyError } from "../errors.ts";
 import { hasCheckDigit, imeiIn } from "../imei.ts";
 import { faultsOf, listed } from "../input-faults.ts";
+import { deadEndsOf } from "./dead-ends.ts";
 import { type Finding, findingsOf } from "./findings.ts";
 import { type Delivered, type OperationNames, operationNames } from "./operation.ts";
 import { eventsIn, payloadOf, textOfBody } from "./payload.ts";
@@ -39,8 +40,8 @@ export interface Faulty {
 export type Reading =
   | { readonly kind: "order"; readonly order: Order }
   | Faulty
-  /** None of our business, and why. */
-  | { readonly kind: "ignored"; readonly reason: string };
+  /** None of our business, and why; with the source's path that breaks off in the payload, where that is why. */
+  | { readonly kind: "ignored"; readonly reason: string; readonly deadEnd?: string | undefined };
 
 /** More than any system is known to send at once; HubSpot sends as many. */
 const maxEvents = 100;
@@ -66,7 +67,8 @@ export async function readDelivery(
   const payload = payloadOf(text);
   if (payload === undefined) throw faulty([{ path: "", message: "the body is not JSON" }]);
   if (source.preset.isPing(delivered.headers, payload.document)) return [{ kind: "ignored", reason: "a test call" }];
-  const count = eventsIn(payload.document).length;
+  const events = eventsIn(payload.document);
+  const count = events.length;
   if (count > maxEvents)
     throw faulty([{ path: "", message: `the body holds ${count} events, not ${maxEvents} at most` }]);
   const findings = await findingsOf(source, payload, text, leftMs);
@@ -76,7 +78,7 @@ export async function readDelivery(
     // The name that a source gives to an event is its name in whatever company it comes.
     const part = id === undefined || named.has(id) ? at : 0;
     if (id !== undefined) named.add(id);
-    return readEvent(source, finding, () => operationNames(source, id, delivered, part));
+    return readEvent(source, finding, { event: events[at], names: () => operationNames(source, id, delivered, part) });
   });
   const asking = [reading, ...others].filter(({ kind }) => kind !== "ignored").length;
   if (asking > 1 && source.reply === "result") {
@@ -90,7 +92,12 @@ function textUnder(name: string, { values }: Finding): string | undefined {
   return value !== undefined && "text" in value ? value.text : undefined;
 }
 
-function readEvent(source: Source, { when, values }: Finding, names: () => OperationNames): Reading {
+interface Event {
+  readonly event: unknown;
+  readonly names: () => OperationNames;
+}
+
+function readEvent(source: Source, { when, values }: Finding, { event, names }: Event): Reading {
   if (typeof when === "object") throw faulty([{ path: "when", message: when.fault }]);
   if (!when) return { kind: "ignored", reason: "the condition does not hold" };
   const faults: TicketFault[] = [];
@@ -101,7 +108,10 @@ function readEvent(source: Source, { when, values }: Finding, names: () => Opera
   }
   for (const name of ["deviceId", "nodeId"]) {
     if (!Object.hasOwn(source.fields, name) || Object.hasOwn(values, name)) continue;
-    if (source.when === undefined) return { kind: "ignored", reason: `no ${name}` };
+    if (source.when === undefined) {
+      const [deadEnd] = deadEndsOf(source.fields[name]?.expression ?? "", event);
+      return { kind: "ignored", reason: `no ${name}`, deadEnd: deadEnd?.path };
+    }
     faults.push({ path: name, message: "is missing" });
   }
   const ticketId = ticketIdOf(texts.get("ticketId"), faults);

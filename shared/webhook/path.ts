@@ -60,18 +60,31 @@ function fixedValue(text: string): string | number | boolean | undefined {
 }
 
 function conditionOf(text: string): Finder | undefined {
-  const comparisons: Finder[] = [];
+  const comparisons = comparisonsIn(text)?.map(([place, fixed]) => comparisonOf(place, fixed)) ?? [];
+  return comparisons.length === 0 ? undefined : (payload) => comparisons.every((holds) => holds(payload) === true);
+}
+
+function comparisonsIn(text: string): [place: string, fixed: string][] | undefined {
+  const comparisons: [string, string][] = [];
   comparison.lastIndex = 0;
   let end = 0;
   while (end < text.length) {
     const [all, place = "", fixed = ""] = comparison.exec(text) ?? [];
     if (all === undefined) return undefined;
     end = comparison.lastIndex;
-    comparisons.push(comparisonOf(place, fixed));
+    comparisons.push([place, fixed]);
     // `a = 1 and` lacks its other half, which the engine says better.
     if (end === text.length && /\band$/.test(all)) return undefined;
   }
-  return comparisons.length === 0 ? undefined : (payload) => comparisons.every((holds) => holds(payload) === true);
+  return comparisons;
+}
+
+/** The paths that an expression walks; none where only the engine can say, or a fixed value needs none. */
+export function pathsIn(expression: string): string[] {
+  const text = expression.trim();
+  if (finderIn(text) === undefined || fixedValue(text) !== undefined) return [];
+  if (plainPath.test(text) || wholePath.test(text)) return [text];
+  return (comparisonsIn(text) ?? []).map(([place]) => place);
 }
 
 function comparisonOf(place: string, fixed: string): Finder {

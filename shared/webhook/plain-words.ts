@@ -46,7 +46,7 @@ const words: { readonly [name in ErrorName]?: PlainWords } = {
   ],
   DeviceOnlineError: [
     "The device is online",
-    "Switch the old device off, then change this ticket, so that it is sent again. A narrow-band device can count as online for up to 49 hours.",
+    `${traitsOf("DeviceOnlineError").advice} Change this ticket for that, so that it is sent again.`,
   ],
   PlatformThrottledError: ["The platform takes no more calls for now", sendLater],
   ConfigurationError: ["Rekey is not set up rightly", tellAtOnce],

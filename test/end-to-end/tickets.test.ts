@@ -108,8 +108,7 @@ describe("a note", () => {
   });
 
   test("tells a ticket that meets the condition and names no hardware what is missing, once", async () => {
-    const faulty = () =>
-      stage.desk.on("github", "7").filter(({ text }) => text.includes("The new hardware's number is missing"));
+    const faulty = () => stage.desk.on("github", "7").filter(({ text }) => text.includes("The new IMEI is missing"));
     const sender = senderOf("github");
     const payload = sender.payload({ ...stage.device, imei: "none" });
     // As far away as GitHub: all ten would have looked before the first has written.

@@ -240,7 +240,19 @@ describe("a delivery that does not say what it has to", () => {
 test("a delivery that is none of our business is answered so, and nothing is called", async () => {
   const { output, status, lines, calls } = await deliver({ payload: { hardware: null } });
   expect([output, status, calls]).toEqual([{ ignored: true }, 204, []]);
-  expect(lines).toContainEqual(expect.objectContaining({ message: "Delivery ignored", reason: "no nodeId" }));
+  expect(lines).toContainEqual(
+    expect.objectContaining({ level: "INFO", message: "Delivery ignored", reason: "no nodeId" }),
+  );
+});
+
+test("a delivery in which a path of the source leads nowhere is told in the log, by the path alone", async () => {
+  const { status, lines } = await deliver({ payload: { hardware: undefined } });
+  expect(status).toBe(204);
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      ...{ level: "WARN", message: "Delivery ignored", reason: "no nodeId", cause: "Nothing is at hardware" },
+    }),
+  );
 });
 
 test.each<[string, Given]>([

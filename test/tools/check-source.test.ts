@@ -63,6 +63,7 @@ describe("check-source", () => {
       "                nodeId: urn:imei:490154203237518",
       "                verifyCode: derived of the operation",
       "                timeout: the platform's own (180 s)",
+      "note to         ticket 7 on zendesk",
       "its note        Device meter-1 is re-keyed for urn:imei:490154203237518.",
     ]) {
       expect(output.split("\n")).toContain(line);
@@ -88,6 +89,64 @@ describe("check-source", () => {
     expect(output).toContain("nodeId: nothing (at ticket.imei)\n");
     expect(output).toContain("would do        refuse it, and tell the ticket\n");
     expect(output).toContain("because         The delivery is not valid: nodeId is missing\n");
+    expect(output).toContain("note to         ticket 7 on zendesk\n");
+    expect(output).toContain("its note        Device meter-1 is not re-keyed: The new IMEI is missing.\n");
+    expect(output).not.toContain("warning");
+  });
+
+  test("says of a mistyped path where it breaks off and what is there, and ends with 1, though the answer is a 204", async () => {
+    const lines = (output: string) => output.split("\n").filter((line) => line.startsWith("warning"));
+    const plain = { ...desk, when: undefined };
+    const paths: [object, object, string][] = [
+      [
+        plain,
+        { nodeId: "ticket.imie" },
+        "nodeId: nothing is at ticket.imie, for ticket has no imie; it has id, device, imei, by",
+      ],
+      [
+        plain,
+        { deviceId: "tiket.device" },
+        "deviceId: nothing is at tiket.device, for the payload has no tiket; it has ticket, list",
+      ],
+      [
+        plain,
+        { nodeId: "list[name='imei'].value" },
+        "nodeId: nothing is at list[name='imei'].value, for list has no [name='imei']; it has IMEI, of",
+      ],
+      [
+        plain,
+        { nodeId: "ticket.imei.value" },
+        "nodeId: nothing is at ticket.imei.value, for ticket.imei has no value; it has no keys",
+      ],
+      [plain, { ticketId: "id" }, "ticketId: nothing is at id, for the payload has no id; it has ticket, list"],
+      [
+        { ...desk, when: "tickt.status = 'solved'" },
+        {},
+        "condition: nothing is at tickt.status, for the payload has no tickt; it has ticket, list",
+      ],
+    ];
+    const all = paths.map(([source, changed], at) => [`path-${at}`, { ...source, fields: { ...fields, ...changed } }]);
+    const file = join(folder, "paths.json");
+    await writeFile(file, JSON.stringify(Object.fromEntries(all)));
+    const payload = join(folder, "ticket.json");
+    const list = [{ name: "IMEI", value: "1" }, { name: "of" }];
+    await writeFile(payload, JSON.stringify({ ticket: { id: 7, device: "d", imei: "1", by: "Ines" }, list }));
+    for (const [at, [, , words]] of paths.entries()) {
+      const { code, output } = await run(file, `path-${at}`, payload);
+      expect([code, lines(output)]).toEqual([1, [`warning         ${words}`]]);
+    }
+  });
+
+  test("of a ticket that is not filled in yet has nothing to say, and ends with 0", async () => {
+    const file = join(folder, "plain.json");
+    await writeFile(file, JSON.stringify({ desk: { ...desk, when: undefined } }));
+    const payload = join(folder, "empty.json");
+    for (const empty of [null, "", false, []]) {
+      await writeFile(payload, JSON.stringify({ ticket: { ...solved, imei: empty } }));
+      const { code, output } = await run(file, "desk", payload);
+      expect([code, output]).toEqual([0, expect.stringContaining("nothing (no nodeId); the answer is 204\n")]);
+      expect(output).not.toContain("warning");
+    }
   });
 
   test("ends with 0 where the delivery is none of the source's business", async () => {
@@ -143,6 +202,6 @@ describe("check-source", () => {
     await writeFile(join(folder, "half.json"), '{"desk":{"secrets":["a secret of ours"],\n}}');
     const { code, errors } = await run(join(folder, "half.json"), "desk", "x");
     expect([code, errors]).toEqual([1, expect.stringMatching(/half\.json is not JSON: see line 2 column 1\n$/)]);
-    expect(await run()).toMatchObject({ code: 1, errors: expect.stringMatching(/^Usage: npm run check-source/) });
+    expect(await run()).toMatchObject({ code: 2, errors: expect.stringMatching(/^Usage: npm run check-source/) });
   });
 });

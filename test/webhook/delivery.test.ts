@@ -52,11 +52,11 @@ describe("a delivery", () => {
   });
 
   test.each([
-    ["no device", { ...payload, device: { node: "n" } }, "no deviceId"],
+    ["no device", { ...payload, device: { node: "n" } }, "no deviceId", "device.id"],
     ["a blank device", { ...payload, device: { id: " ", node: "n" } }, "no deviceId"],
     ["no hardware, where the source has a field for it", { ...payload, device: { id: "m", node: null } }, "no nodeId"],
-  ])("with %s is ignored while there is no condition", async (_, body, reason) => {
-    expect(await read({}, body)).toEqual({ kind: "ignored", reason });
+  ])("with %s is ignored while there is no condition", async (_, body, reason, deadEnd = undefined) => {
+    expect(await read({}, body)).toEqual({ kind: "ignored", reason, deadEnd });
   });
 
   test.each([
@@ -206,7 +206,8 @@ describe("a delivery", () => {
     { event: { type: "pagey.ping" } },
     { event: { event_type: ["pagey.ping"] } },
   ])("of PagerDuty with the payload %j is no test call", async (body) => {
-    expect(await read({ preset: "pagerduty" }, body)).toEqual({ kind: "ignored", reason: "no deviceId" });
+    const ignored = { kind: "ignored", reason: "no deviceId", deadEnd: "device.id" };
+    expect(await read({ preset: "pagerduty" }, body)).toEqual(ignored);
   });
 
   test("of GitHub about anything but a ping is no test call", async () => {

@@ -15,7 +15,17 @@ describe("a source's configuration", () => {
 
   test.each([
     ["nothing at all", undefined, "must be an object"],
-    ["an unknown preset", { preset: "trello", fields }, "preset is not valid"],
+    [
+      "an unknown preset",
+      { preset: "trello", fields },
+      "preset is not valid: it must be zendesk, jira, pagerduty, github, linear, standard-webhooks, shared-secret or hmac",
+    ],
+    ["no preset", { fields }, "preset is missing: it must be zendesk, jira,"],
+    [
+      "an unknown ticketing system",
+      { preset: "jira", fields, ticket: { system: "jsm", token: "t" } },
+      "ticket.system is not valid: it must be zendesk, jira, jira-service-management,",
+    ],
     ["no device", { preset: "jira", fields: {} }, "fields.deviceId is missing"],
     ["a misspelt field", { preset: "jira", fields: { ...fields, nodeid: "a" } }, "fields.nodeid is unknown"],
     ["a secret that is no text", { preset: "jira", fields, secrets: [7] }, "secrets.0 must be a string"],
@@ -61,7 +71,11 @@ describe("a source's configuration", () => {
       { preset: "jira", fields, code: "nodeId" },
       'fields.nodeId is missing, and code is "nodeId"',
     ],
-    ["a code of another kind", { preset: "jira", fields, code: "mac" }, "code is not valid"],
+    [
+      "a code of another kind",
+      { preset: "jira", fields, code: "mac" },
+      "code is not valid: it must be derived or nodeId",
+    ],
     [
       "a check digit of nothing",
       { preset: "jira", fields, imeiCheckDigit: "refuse" },

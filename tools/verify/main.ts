@@ -1,18 +1,19 @@
+import { endsWithItsReader, flagsOf } from "../../local/command-line.ts";
 import { type Line, shown } from "./line.ts";
 import { settingsOf, usage } from "./settings.ts";
 import { verify } from "./verify.ts";
 
 // `npm run verify`: what could only be read about, tried on the operator's own account in a minute. `--help` has more.
+endsWithItsReader();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  console.error("npm run verify -- --help says what may be given");
   process.exitCode = 1;
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const settings = settingsOf(args);
+  const settings = flagsOf(() => settingsOf(args), "npm run verify");
   if (settings === undefined) {
     console.log(usage);
     return 0;

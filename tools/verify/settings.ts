@@ -36,7 +36,7 @@ export const usage = `npm run verify                       what npm start runs o
 npm run verify -- --stage prod       a deployment on AWS, with the credentials and the region of the environment
 
 Tries on the spot what a deployment rests on, and says of each thing ok, or what to do. It logs in nowhere and re-keys
-nothing: what it starts is about a device that does not exist. It ends with 1 if a line is red.
+nothing: what it starts is about a device that does not exist. It ends with 1 if a line is red, with 2 if used wrongly.
 
   --stage <name>       the stage that was deployed
   --region <name>      default: AWS_REGION, or what AWS's own files say
