@@ -30,13 +30,14 @@ function entryOf(name) {
 }
 
 function sandboxOf(name) {
-  const { secrets, readAhead } = operations.get(name);
-  const open = secrets === undefined ? "openSandbox" : `openSandbox${readAhead ? "ReadingAhead" : "WithSecrets"}`;
+  const { secrets, readAhead = [] } = operations.get(name);
+  const readsAhead = readAhead.length > 0;
+  const open = secrets === undefined ? "openSandbox" : `openSandbox${readsAhead ? "ReadingAhead" : "WithSecrets"}`;
   return `
     import { ${open} } from "./shared/runtime/sandbox.ts";
     import { nextTurn } from "./shared/runtime/clock.ts";
-    export const sandbox = ${open}(${readAhead ? JSON.stringify(secrets) : ""});
-    ${readAhead ? "await nextTurn();" : ""}
+    export const sandbox = ${open}(${readsAhead ? JSON.stringify(readAhead) : ""});
+    ${readsAhead ? "await nextTurn();" : ""}
   `;
 }
 
@@ -47,7 +48,7 @@ function boundOf(name) {
     import { ${name} as operation } from "./functions/${name}.ts";
     export { operation };
     export const dependencies = operation.dependencies(sandbox);
-    ${operations.get(name).readAhead ? "await nextTurn();" : ""}
+    ${operations.get(name).readAhead?.length > 0 ? "await nextTurn();" : ""}
   `;
 }
 

@@ -66,7 +66,7 @@ export const authenticate = defineOperation({
     "POST /authenticate": { takes: [inQuery(), inBody("renew", "includeToken")] },
   },
   secrets: ["secretId", "sessionSecretId"],
-  readAhead: false,
+  readAhead: ["sessionSecretId"],
   dependencies: (sandbox) => ({ platform: createPlatform({ ...sandbox, ...sandbox.config }), clock: sandbox.clock }),
   run,
 });

@@ -81,7 +81,7 @@ export const concludeRound = defineOperation({
   output: concludeRoundOutput,
   usesBucket: true,
   secrets: ["secretId"],
-  readAhead: false,
+  readAhead: [],
   dependencies: ({ config, clock, secrets }) => ({
     objects: createObjectStore(config.fleetBucket, createS3Client(config.objectsEndpoint)),
     credentials: createCredentialStore(secrets, config.secretId, clock),

@@ -87,7 +87,7 @@ export const refreshDeviceKey = defineOperation({
     },
   },
   secrets: ["secretId", "sessionSecretId"],
-  readAhead: true,
+  readAhead: ["secretId", "sessionSecretId"],
   dependencies: (sandbox) => ({ platform: createPlatform({ ...sandbox, ...sandbox.config }), clock: sandbox.clock }),
   run,
 });

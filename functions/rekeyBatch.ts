@@ -87,7 +87,7 @@ export const rekeyBatch = defineOperation({
   output: rekeyBatchOutput,
   usesBucket: true,
   secrets: ["secretId", "sessionSecretId"],
-  readAhead: false,
+  readAhead: [],
   dependencies: (sandbox): Dependencies => {
     const { config, clock } = sandbox;
     const pacer = new Pacer(clock);

@@ -190,7 +190,7 @@ export const statusCheck = defineOperation({
   },
   isDefault: true,
   secrets: ["secretId", "sessionSecretId"],
-  readAhead: false,
+  readAhead: [],
   dependencies: (sandbox) => ({ platform: createPlatform({ ...sandbox, ...sandbox.config }), clock: sandbox.clock }),
   run,
   statusOf: (output) => ("ok" in output && !output.ok ? 503 : 200),

@@ -279,7 +279,7 @@ export const ticketWebhook = defineOperation({
     },
   },
   secrets: ["webhooksSecretId", "secretId", "sessionSecretId"],
-  readAhead: false,
+  readAhead: ["webhooksSecretId"],
   dependencies: (sandbox): Dependencies => {
     const { config, clock, log, metrics, secrets } = sandbox;
     return {

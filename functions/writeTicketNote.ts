@@ -111,7 +111,7 @@ export const writeTicketNote = defineOperation({
   input: writeTicketNoteInput,
   output: writeTicketNoteOutput,
   secrets: ["webhooksSecretId", "secretId"],
-  readAhead: false,
+  readAhead: ["webhooksSecretId"],
   dependencies: ({ config, clock, log, metrics, secrets }) => ({
     sources: createSources(secrets, config.webhooksSecretId, clock, log),
     credentials: createCredentialStore(secrets, config.secretId, clock),

@@ -59,30 +59,36 @@ export interface Operation<Input extends z.ZodMiniType, Output extends z.ZodMini
 }
 
 /** How an operation's dependencies are made, once a sandbox. */
-export type Wiring<Dependencies> =
-  | {
-      /** The secrets that it reads or writes, by the configuration's names for them. */
-      readonly secrets: readonly SecretName[];
-      /**
-       * Whether every cold invocation needs them all: then their reads begin while the bundle is being loaded, and the
-       * connection to the platform as soon as the application's secret is there.
-       */
-      readonly readAhead: boolean;
-      dependencies(sandbox: SandboxWithSecrets): Dependencies;
-    }
-  | {
-      /** It has nothing to do with secrets, and its bundle holds no client of their store. */
-      readonly secrets?: undefined;
-      readonly readAhead?: undefined;
-      dependencies(sandbox: Sandbox): Dependencies;
-    };
+export type Wiring<Dependencies> = WiringWithSecrets<Dependencies> | WiringWithoutSecrets<Dependencies>;
+
+interface WiringWithSecrets<Dependencies> {
+  /** The secrets that it reads or writes, by the configuration's names for them. */
+  readonly secrets: readonly SecretName[];
+  /**
+   * Those of them that every cold invocation needs: their reads begin while the bundle is being loaded, and the
+   * connection to the platform as soon as the application's secret is there.
+   */
+  readonly readAhead: readonly SecretName[];
+  dependencies(sandbox: SandboxWithSecrets): Dependencies;
+}
+
+/** It has nothing to do with secrets, and its bundle holds no client of their store. */
+interface WiringWithoutSecrets<Dependencies> {
+  readonly secrets?: undefined;
+  readonly readAhead?: undefined;
+  dependencies(sandbox: Sandbox): Dependencies;
+}
 
 /**
  * Says what an operation is. Nothing is made and nothing is read before the function that the build wraps around it
  * (build/entries.mjs) asks for its dependencies.
  */
 export function defineOperation<Input extends z.ZodMiniType, Output extends z.ZodMiniType, Dependencies>(
-  operation: Operation<Input, Output, Dependencies> & Wiring<Dependencies>,
-): Operation<Input, Output, Dependencies> & Wiring<Dependencies> {
+  operation: Operation<Input, Output, Dependencies> & WiringWithSecrets<Dependencies>,
+): Operation<Input, Output, Dependencies> & WiringWithSecrets<Dependencies>;
+export function defineOperation<Input extends z.ZodMiniType, Output extends z.ZodMiniType, Dependencies>(
+  operation: Operation<Input, Output, Dependencies> & WiringWithoutSecrets<Dependencies>,
+): Operation<Input, Output, Dependencies> & WiringWithoutSecrets<Dependencies>;
+export function defineOperation<Operation>(operation: Operation): Operation {
   return operation;
 }
