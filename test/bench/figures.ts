@@ -23,6 +23,11 @@ export function ratioOf(values: readonly number[], to: readonly number[]): Sprea
   return spreadOf(values.map((value, round) => value / (to[round] ?? Number.NaN)));
 }
 
+/** A spread as the tables write it. */
+export function shown({ median, lower, upper }: Spread, digits: number): string {
+  return `${median.toFixed(digits)} (${lower.toFixed(digits)} to ${upper.toFixed(digits)})`;
+}
+
 function quantile(sorted: readonly number[], share: number): number {
   const place = (sorted.length - 1) * share;
   const below = sorted[Math.floor(place)] ?? 0;

@@ -1,25 +1,28 @@
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { measureAgainst } from "./against.ts";
 import { runtimeClient } from "./container.ts";
 import { freezeAndThaw, measure } from "./measure.ts";
 import { pictureOf } from "./picture.ts";
 import { markdownOf, type Run } from "./report.ts";
 import { measureSteps } from "./steps.ts";
 
-const usage = `npm run bench -- [--rounds <number>] [--save]
+const usage = `npm run bench -- [--rounds <number>] [--save] [--against <folder>]
 
 Measures the built refreshDeviceKey beside a handler that does nothing, one written by hand and a naive one: cold starts,
 warm calls, memory, and calls after a freeze; then each step of a ticket, and the whole way to its note. 15 rounds (the
 default) take five to ten minutes on two cores.
 
---save   writes test/bench/results/ (bench.json, bench.md, bench.svg)
+--save      writes test/bench/results/ (bench.json, bench.md, bench.svg)
+--against   measures this checkout's bundles beside those of another, which stands in that folder and is built
 `;
 
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "15" },
     save: { type: "boolean", default: false },
+    against: { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
@@ -30,6 +33,10 @@ if (values.help || !Number.isInteger(rounds) || rounds < 1) {
 }
 
 console.log(`Runtime client: ${runtimeClient.name}`);
+if (values.against !== undefined) {
+  console.log(`\n${await measureAgainst(values.against, rounds)}`);
+  process.exit();
+}
 const measured = await measure(rounds, (line) => console.log(line));
 const measuredSteps = await measureSteps(rounds);
 const freezeFailures = { floor: await freezeAndThaw("floor", 100), ours: await freezeAndThaw("ours", 100) };

@@ -14,8 +14,8 @@ export type Contender = (typeof contenders)[number];
 /** Everything that the contenders talk to, at one distance from the platform. */
 export interface Stage {
   readonly roundTripMs: number;
-  /** How a contender is started. */
-  containerOf(contender: Contender): ContainerOptions;
+  /** How a contender is started. @param build a folder with our bundles; default: this checkout's */
+  containerOf(contender: Contender, build?: string): ContainerOptions;
   /** The event that all are given. */
   readonly event: object;
   readonly simulators: ReadonlyMap<Contender, PlatformSimulator>;
@@ -48,8 +48,8 @@ export async function openStage(roundTripMs: number): Promise<Stage> {
     roundTripMs,
     simulators,
     event: { deviceId: "device-1", nodeId: "urn:imei:860000000000001", idempotencyKey: "ticket-35436" },
-    containerOf: (contender) => ({
-      taskRoot: contender === "ours" ? join(repository, "dist") : join(import.meta.dirname, "contenders"),
+    containerOf: (contender, build = join(repository, "dist")) => ({
+      taskRoot: contender === "ours" ? build : join(import.meta.dirname, "contenders"),
       handler: contender === "ours" ? "refreshDeviceKey.handler" : `${contender}.handler`,
       environment: {
         AWS_REGION: region,

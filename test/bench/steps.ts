@@ -9,7 +9,7 @@ import { startTicketDesk, ticketApiOf, ticketDeskPart } from "../../local/ticket
 import { secretOf } from "../../local/ticket-desk/sender.ts";
 import { deliver, senderAt, senderOf } from "../../local/ticket-desk/senders.ts";
 import { startContainer } from "./container.ts";
-import { ratioOf, type Spread, spreadOf } from "./figures.ts";
+import { ratioOf, shown, spreadOf } from "./figures.ts";
 
 /** What a ticket goes through, function by function, next door to the platform. */
 export const steps = [
@@ -20,7 +20,8 @@ export const steps = [
   "writeTicketNote",
 ] as const;
 
-type Step = (typeof steps)[number];
+/** One of {@link steps}. */
+export type Step = (typeof steps)[number];
 
 /** A figure a round, in milliseconds. */
 export interface StepSamples {
@@ -49,9 +50,17 @@ const environment = {
 };
 const warmCalls = 20;
 
-/** Measures all steps in turns, and as many tickets. */
-export async function measureSteps(rounds: number): Promise<MeasuredSteps> {
-  const measured: Record<string, StepSamples> = {};
+/** Everything that the steps talk to. */
+export interface StepsStage {
+  /** The bundle that does a step. */
+  bundleOf(step: Step): string;
+  /** Starts a step's function and calls it. @param build a folder with our bundles; default: this checkout's */
+  take(step: Step, build?: string): Promise<{ readonly coldMs: number; readonly warmMs: number }>;
+  close(): Promise<void>;
+}
+
+/** Starts it: a desk, a platform next door, the secrets. */
+export async function openStepsStage(): Promise<StepsStage> {
   const desk = await startTicketDesk();
   desk.openAll(plain.system);
   const simulator = await startPlatformSimulator({ quota: { calls: 1_000_000, windowMs: 60_000 } });
@@ -71,35 +80,51 @@ export async function measureSteps(rounds: number): Promise<MeasuredSteps> {
     region: environment.AWS_REGION,
     secrets: { application, webhooks: JSON.stringify(webhooks), session: "" },
   });
+  return {
+    bundleOf: (step) => `${invocationsOf(step).handler}.mjs`,
+    async take(step, build = join(import.meta.dirname, "../../dist")) {
+      const { handler, event } = invocationsOf(step);
+      const container = await startContainer(
+        {
+          taskRoot: build,
+          handler: `${handler}.handler`,
+          environment: { ...environment, AWS_ENDPOINT_URL_SECRETS_MANAGER: store.url },
+        },
+        event(),
+      );
+      const warmMs: number[] = [];
+      for (let call = 0; call < warmCalls; call += 1) {
+        const startedAt = performance.now();
+        assertDone(step, await container.invoke(event()));
+        warmMs.push(performance.now() - startedAt);
+      }
+      await container.close();
+      assertDone(step, container.firstAnswer);
+      return { coldMs: container.coldMs, warmMs: spreadOf(warmMs).median };
+    },
+    close: async () => {
+      for (const one of [desk, simulator, store]) await one.close();
+    },
+  };
+}
+
+/** Measures all steps in turns, and as many tickets. */
+export async function measureSteps(rounds: number): Promise<MeasuredSteps> {
+  const measured: Record<string, StepSamples> = {};
+  const stage = await openStepsStage();
   try {
     for (let round = 0; round <= rounds; round += 1) {
       for (const step of round % 2 === 0 ? steps : steps.toReversed()) {
-        const { handler, event } = invocationsOf(step);
-        const container = await startContainer(
-          {
-            taskRoot: join(import.meta.dirname, "../../dist"),
-            handler: `${handler}.handler`,
-            environment: { ...environment, AWS_ENDPOINT_URL_SECRETS_MANAGER: store.url },
-          },
-          event(),
-        );
-        const warmMs: number[] = [];
-        for (let call = 0; call < warmCalls; call += 1) {
-          const startedAt = performance.now();
-          assertDone(step, await container.invoke(event()));
-          warmMs.push(performance.now() - startedAt);
-        }
-        await container.close();
-        assertDone(step, container.firstAnswer);
+        const { coldMs, warmMs } = await stage.take(step);
         const samples = measured[step] ?? { coldMs: [], warmMs: [] };
         measured[step] = samples;
         // In the first round the session's token is fetched, and the machine's caches are filled.
-        if (round > 0) samples.coldMs.push(container.coldMs);
-        if (round > 0) samples.warmMs.push(spreadOf(warmMs).median);
+        if (round > 0) samples.coldMs.push(coldMs);
+        if (round > 0) samples.warmMs.push(warmMs);
       }
     }
   } finally {
-    for (const one of [desk, simulator, store]) await one.close();
+    await stage.close();
   }
   return { steps: measured as Record<Step, StepSamples>, ticketToNoteMs: await ticketsToNotes(rounds) };
 }
@@ -201,8 +226,4 @@ export function stepsTable({ steps: samples, ticketToNoteMs }: MeasuredSteps): s
     `From a ticket's webhook to the note on it, on the local system: ${shown(spreadOf(ticketToNoteMs), 0)} ms.`,
     "",
   ];
-}
-
-function shown({ median, lower, upper }: Spread, digits: number): string {
-  return `${median.toFixed(digits)} (${lower.toFixed(digits)} to ${upper.toFixed(digits)})`;
 }
