@@ -17,7 +17,7 @@ type PlainWords = readonly [
 const tellOperator = "tell whoever operates Rekey, with the reference below.";
 const tellAtOnce = `T${tellOperator.slice(1)}`;
 const sendLater = `Change this ticket later, so that it is sent again. If it stays so, ${tellOperator}`;
-const orTell = `If it is right there, ${tellOperator}`;
+const orTell = `If the ticket is right, ${tellOperator}`;
 
 /** What helps against what a ticket says wrongly. */
 export const correctTicket = `Correct it in the ticket. ${orTell}`;

@@ -67,7 +67,7 @@ const headersOf: Readonly<Record<string, (body: string) => Headers>> = {
 };
 
 /** What a ticket of the page says, whatever its system. */
-const asked = { deviceId: "meter-1", nodeId: expect.stringMatching(/^(urn:imei:)?860000000000001$/) };
+const asked = { deviceId: "device-2", nodeId: expect.stringMatching(/^(urn:imei:)?860000000000017$/) };
 
 /** A source with its operator's own secret in the place of the dots. */
 const withSecret = (configuration: Chapter["configuration"]) => ({
@@ -114,7 +114,7 @@ test.each(signing.map((chapter) => [chapter.title, chapter] as const))(
     const source = await readSource(name, withSecret(configuration));
     const body = JSON.stringify(payload);
     const headers = headersOf[name]?.(body) ?? {};
-    const changed = bytes(body.replace("meter-1", "meter-2"));
+    const changed = bytes(body.replace("device-2", "meter-2"));
     expect(() => verify(source.scheme, source.secrets, { headers, body: changed, nowMs })).toThrow("does not verify");
   },
 );

@@ -167,7 +167,7 @@ describe("a note of failure", () => {
     const fault = "The new IMEI 86000000000000 has 14 digits, 15 are wanted";
     expect(failed("InvalidInputError", fault, correctTicket).slice(0, 3)).toEqual([
       `Device meter-1 is not re-keyed: ${fault}.`,
-      "What helps: Correct it in the ticket. If it is right there, tell whoever operates Rekey, with the reference below.",
+      "What helps: Correct it in the ticket. If the ticket is right, tell whoever operates Rekey, with the reference below.",
       "Reference: desk-1",
     ]);
     expect(failed("InvalidInputError")[0]).toBe("Device meter-1 is not re-keyed: What the ticket says cannot be used.");
