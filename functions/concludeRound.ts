@@ -38,6 +38,10 @@ export const concludeRoundOutput = z.object({
   waitSeconds: z.int(),
   /** JSON lines, one a device. */
   resultKey: z.string(),
+  /** Lines that are done and not in this input; absent: none. */
+  removed: z.optional(z.int()),
+  /** Lines whose turn did not come before the run stopped; absent: none. */
+  untried: z.optional(z.int()),
   /** Why the run ended badly, by the name of the error and in its words. */
   error: z.optional(z.string()),
   cause: z.optional(z.string()),

@@ -3,6 +3,7 @@ import { appId, timeoutSeconds } from "../shared/device.ts";
 import { RekeyError } from "../shared/errors.ts";
 import { compareInput, judgeInput, type LineCounts, planGeneration } from "../shared/fleet/planning.ts";
 import { openRun, runName } from "../shared/fleet/run-store.ts";
+import { counted, notInInput } from "../shared/fleet/words.ts";
 import { defineOperation } from "../shared/http/operation.ts";
 import { parseInput } from "../shared/http/parse-input.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
@@ -149,7 +150,8 @@ async function planOf(
       warnings: warningsOf(input, before?.input["timeout"], lines, minutes),
     },
   };
-  if (judged.warnings > 0) plan.warnings.push(`${judged.warnings} values look wrong: see ${store.faultsKey}`);
+  if (judged.warnings > 0)
+    plan.warnings.push(`${counted(judged.warnings, "value")} may be wrong: see ${store.faultsKey}`);
   return { plan, manifestKey: made?.plan.manifestKey ?? "" };
 }
 
@@ -161,18 +163,18 @@ function warningsOf(input: Input, timeoutBefore: unknown, lines: LineCounts, min
     );
   }
   if (lines.done > 0 && typeof timeoutBefore === "number" && timeoutBefore !== input.timeout) {
-    warnings.push(`The timeout changed: the codes of ${lines.done} lines that are done end when they did before`);
+    warnings.push(
+      `The timeout changed: the codes of what is done, ${counted(lines.done, "line")}, end when they did before`,
+    );
   }
   if (lines.removed > 0) {
-    warnings.push(
-      `${lines.removed} lines that are done are not in this input: they stay as they are, and its result leaves them out`,
-    );
+    warnings.push(notInInput(lines.removed));
   }
   return warnings;
 }
 
 function faulty({ faults, faultsKey, firstFaults }: Plan): string {
-  return `The input has ${faults} faults, all of them in ${faultsKey}; the first: ${JSON.stringify(firstFaults)}`;
+  return `The input has ${counted(faults, "fault")}, ${faults === 1 ? "told" : "all of them"} in ${faultsKey}; the first: ${JSON.stringify(firstFaults)}`;
 }
 
 /** First step of the workflow rekeyFleet; invoked directly only. */

@@ -1,12 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { openRun, type RunProgress } from "../shared/fleet/run-store.ts";
+import { counted, neverTried, notInInput } from "../shared/fleet/words.ts";
 import type { Cloud, ExecutionState } from "./fleet-cloud.ts";
 import { failedFileOf } from "./fleet-files.ts";
 import type { LocalInput } from "./fleet-input.ts";
 import { createLink, type Link, LostError } from "./fleet-link.ts";
 import { failuresByError, fetchResult, writeFailed, writeSoFar } from "./fleet-result.ts";
 import { createFleetView } from "./fleet-view.ts";
-import { counted, wordsOf } from "./fleet-words.ts";
+import { wordsOf } from "./fleet-words.ts";
 
 /** A run that is under way, and where its result goes. */
 export interface Followed {
@@ -15,6 +16,8 @@ export interface Followed {
   /** Absent where a verb goes on with a run whose input is elsewhere. */
   readonly input: LocalInput | undefined;
   readonly out: string;
+  /** How many lines of the run its input leaves out. */
+  readonly removed: number;
   /** How long the run is looked for where nothing is heard of it. */
   readonly patienceSeconds: number;
 }
@@ -114,17 +117,20 @@ function createKeeper(write: () => Promise<void>, say: (text: string) => void): 
   };
 }
 
-async function tellResult({ run, input, out }: Followed, cloud: Cloud, link: Link): Promise<void> {
+async function tellResult({ run, input, out, removed }: Followed, cloud: Cloud, link: Link): Promise<void> {
   const result = await link.hold(() => fetchResult(cloud.objects, run, out));
   if (result === undefined) return;
   for (const { error, count, lines, advice } of failuresByError(result.failures)) {
     console.log(`${error || "not tried"}: ${count}, such as line ${lines.join(", ")}. ${advice}`);
   }
-  console.log(`Result: ${out}, ${counted(result.lines, "line")}`);
-  if (result.failures.size === 0 || input === undefined) return;
-  const failed = failedFileOf(out);
-  await writeFailed(input, result.failures, failed);
+  const { done, failed, waiting, untried } = result.counts;
   console.log(
-    `Failed: ${failed}, ${counted(result.failures.size, "line")}: correct them in the input, and send it again`,
+    `Result: ${out}, ${counted(done + failed + waiting + untried, "line")}: ${done} done, ${failed} failed, ${waiting} waiting, ${untried} not tried`,
   );
+  if (removed > 0) console.log(notInInput(removed));
+  if (untried > 0) console.log(`${neverTried(untried)}: started again, the run begins with them`);
+  if (failed === 0 || input === undefined) return;
+  const file = failedFileOf(out);
+  await writeFailed(input, result.failures, file);
+  console.log(`Failed: ${file}, ${counted(failed, "line")}: correct them in the input, and send that again`);
 }

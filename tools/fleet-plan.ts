@@ -45,7 +45,7 @@ export async function compare(
         counts[known.meet(withDefaults(entry.device, { ...options, code: input.code })).kind] += 1;
     }
   }
-  return { ...counts, removed: known.unmetDone };
+  return { ...counts, removed: known.unmet };
 }
 
 // Dollars, list prices of eu-central-1 in 2026, rounded up; no free tier.

@@ -34,7 +34,7 @@ export async function fetchResult(objects: ObjectStore, run: string, path: strin
   const bytes = await objects.read(resultKey);
   if (bytes === undefined) return undefined;
   const failures = new Map<number, Failure>();
-  let lines = 0;
+  const counts = { done: 0, failed: 0, waiting: 0, untried: 0 };
   const texts = async function* () {
     const decoder = new TextDecoder();
     let tail = "";
@@ -43,15 +43,16 @@ export async function fetchResult(objects: ObjectStore, run: string, path: strin
       const whole = `${tail}${text}`.split("\n");
       tail = whole.pop() ?? "";
       for (const line of whole) {
-        lines += 1;
         const read = jsonOf(line);
-        if (memberOf(read, "status") === "failed") failures.set(Number(memberOf(read, "line")), failureOf(read));
+        const status = memberOf(read, "status");
+        counts[status === "done" || status === "failed" || status === "waiting" ? status : "untried"] += 1;
+        if (status === "failed") failures.set(Number(memberOf(read, "line")), failureOf(read));
       }
       yield text;
     }
   };
   await write(texts(), path);
-  return { lines, failures };
+  return { counts, failures };
 }
 
 function failureOf(line: unknown): Failure {

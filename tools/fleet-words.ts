@@ -1,7 +1,4 @@
-/** A number with its noun, as people say it: "1 line", "2 lines". */
-export function counted(number: number, noun: string): string {
-  return `${number} ${number === 1 ? noun : `${noun}s`}`;
-}
+import { counted } from "../shared/fleet/words.ts";
 
 /** Minutes in words, rounded up. */
 export function durationOf(minutes: number): string {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { openRun, type RunControl } from "../shared/fleet/run-store.ts";
+import { counted, neverTried, notInInput } from "../shared/fleet/words.ts";
 import { type Cloud, openCloud } from "./fleet-cloud.ts";
 import { type Command, help, readCommand, UsageError } from "./fleet-command.ts";
 import { checkInputFile, checkResultFiles } from "./fleet-files.ts";
@@ -8,10 +9,12 @@ import { follow } from "./fleet-follow.ts";
 import { type Judged, judge, type LocalInput, upload } from "./fleet-input.ts";
 import { compare, costOf, type FoundRun, findRun } from "./fleet-plan.ts";
 import { createFleetView } from "./fleet-view.ts";
-import { codeOf, counted, dollarsOf, durationOf, wordsOf } from "./fleet-words.ts";
+import { codeOf, dollarsOf, durationOf, wordsOf } from "./fleet-words.ts";
 
 // `npm run fleet -- devices.csv`: re-keys a fleet and shows how far it is. Works against `npm start`; with --bucket and
 // --workflow (both are outputs of the stack) against AWS, with the credentials that the SDK finds.
+
+type Lines = Awaited<ReturnType<typeof compare>>;
 
 const shownWarnings = 50;
 let isFollowing = false;
@@ -63,17 +66,40 @@ async function start(command: Command, cloud: Cloud): Promise<number> {
   const found = await runOf(command, judged, cloud);
   if (command.dryRun) return preview(command, input, found, cloud);
   const run = found?.run ?? command.run ?? nameOf(file);
-  const tellRun =
-    found === undefined ? "" : ` goes on, begun ${new Date(found.plan.startedAtMs).toISOString().slice(0, 10)}`;
-  console.log(`Run ${run}${tellRun}; Ctrl-C leaves it running, the same command shows it again`);
+  const lines = found === undefined ? undefined : await compare(cloud.objects, found, input, optionsOf(command));
+  console.log(`Run ${run}${found === undefined ? " begins" : ` goes on, begun ${dayOf(found.plan.startedAtMs)}`}`);
+  if (lines !== undefined) tellLines(lines);
+  console.log("Ctrl-C leaves it running, the same command shows it again");
   let executionArn = await cloud.running(run);
   if (executionArn === undefined) {
     const key = `input/${run}`;
     await upload(input, cloud.objects, key);
     executionArn = await cloud.start(run, { run, key, ...command.input });
+  } else if (lines !== undefined && lines.added + lines.changed + lines.removed > 0) {
+    console.log(
+      `It is under way with the input it was started with: pause it (pause ${run}), then send this one again`,
+    );
   }
   isFollowing = true;
-  return follow({ run, executionArn, input, out, patienceSeconds: command.patienceSeconds }, cloud);
+  const { patienceSeconds } = command;
+  return follow({ run, executionArn, input, out, patienceSeconds, removed: lines?.removed ?? 0 }, cloud);
+}
+
+function dayOf(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 10);
+}
+
+/** What holds for lines that say nothing themselves. */
+function optionsOf({ input }: Command) {
+  const { appId } = input;
+  return { timeout: Number(input["timeout"] ?? 604_800), ...(typeof appId === "string" ? { appId } : {}) };
+}
+
+/** Tells what the lines of an input are to the run. */
+function tellLines({ done, added, changed, tried, untried, removed }: Lines): void {
+  const left = untried === 0 ? "" : `, ${untried} not tried yet`;
+  console.log(`Its lines: ${done} done, ${added} new, ${changed} changed, ${tried} tried before${left}`);
+  if (removed > 0) console.log(notInInput(removed));
 }
 
 /** Tells every fault with its place; of warnings, which a fleet of odd modules has one a line of, the first. */
@@ -111,20 +137,17 @@ async function preview(
   found: FoundRun | undefined,
   cloud: Cloud,
 ): Promise<number> {
-  const timeout = Number(command.input["timeout"] ?? 604_800);
-  const appId = command.input["appId"];
-  const options = { timeout, ...(typeof appId === "string" ? { appId } : {}) };
+  const options = optionsOf(command);
   const lines = await compare(cloud.objects, found, input, options);
   const todo = lines.added + lines.changed + lines.tried + lines.untried;
   const minutes = todo / Number(command.input["callsPerMinute"] ?? 95);
   if (found !== undefined) {
-    console.log(
-      `Run ${found.run} goes on: ${lines.done} done, ${lines.changed} changed, ${lines.tried} tried before, ${lines.removed} done and not in this input`,
-    );
+    console.log(`Run ${found.run} would go on, begun ${dayOf(found.plan.startedAtMs)}`);
+    tellLines(lines);
   }
   const takes = `${durationOf(minutes)}, ${dollarsOf(costOf(minutes))}`;
   console.log(`${todo === 0 ? "Nothing is left to be done" : `${todo} to be done: ${takes}`}; nothing was sent`);
-  if (timeout > 0 && minutes * 60 > timeout)
+  if (options.timeout > 0 && minutes * 60 > options.timeout)
     console.log("The run lasts longer than its codes: give a longer --timeout");
   return 0;
 }
@@ -151,7 +174,10 @@ async function status(run: string, cloud: Cloud): Promise<number> {
       ? `${progress.callsPerMinute} calls a minute`
       : `To ${want}`;
   console.log(`${state}; last heard of ${new Date(progress.updatedAtMs).toISOString()}`);
-  if (progress.stopped !== undefined) console.log(`${progress.stopped.error}: ${progress.stopped.cause}`);
+  if (progress.stopped === undefined) return 0;
+  const { error, cause, untried } = progress.stopped;
+  console.log(`${error}: ${cause}`);
+  if (untried !== undefined) console.log(neverTried(untried));
   return 0;
 }
 
@@ -181,5 +207,5 @@ async function resume({ subject: run, out, input: changes, patienceSeconds }: Co
   executionArn ??= await cloud.start(run, again);
   console.log(`Run ${run} goes on; Ctrl-C leaves it running`);
   isFollowing = true;
-  return follow({ run, executionArn, input: undefined, out: result, patienceSeconds }, cloud);
+  return follow({ run, executionArn, input: undefined, out: result, patienceSeconds, removed: 0 }, cloud);
 }

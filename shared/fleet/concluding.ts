@@ -5,6 +5,7 @@ import { type CodeOf, type FleetLine, resultOf } from "./lines.ts";
 import { type RunPlan, type RunProgress, type RunStore, takenOver } from "./run-store.ts";
 import { BatchesWriter, batchLines, inOrder, PartsWriter } from "./streams.ts";
 import { type Tolerance, tooManyFailed } from "./verdict.ts";
+import { neverTried } from "./words.ts";
 
 /** How a run is to be concluded. */
 export interface Conclusion extends Tolerance {
@@ -34,6 +35,10 @@ export interface Concluded extends FleetCounts {
   readonly manifestKey: string;
   /** Before the next round. */
   readonly waitSeconds: number;
+  /** Lines that are done and not in this input; absent: none. */
+  readonly removed?: number;
+  /** Lines whose turn did not come before the run stopped; absent: none. */
+  readonly untried?: number;
   readonly error?: string;
   readonly cause?: string;
 }
@@ -64,12 +69,13 @@ export async function conclude(conclusion: Conclusion, dependencies: Dependencie
 
 async function stop(plan: RunPlan, progress: RunProgress, dependencies: Dependencies): Promise<Concluded> {
   const { store, clock } = dependencies;
-  await writeResult(plan, dependencies);
+  const untried = await writeResult(plan, dependencies);
   const reason = progress.stopped ?? silentEnd;
-  const stopped = { error: reason.error, cause: reason.cause };
+  const stopped = { error: reason.error, cause: reason.cause, ...(untried > 0 && { untried }) };
   await store.writeProgress({ ...progress, finished: true, stopped, updatedAtMs: clock.now() });
   await store.writePlan({ ...plan, state: "stopped" });
-  return { ...concludedOf({ ...plan, state: "stopped" }, progress, 0), ...stopped };
+  const cause = untried > 0 ? `${reason.cause} ${neverTried(untried)}.` : reason.cause;
+  return { ...concludedOf({ ...plan, state: "stopped" }, progress, 0), ...stopped, cause };
 }
 
 async function next(
@@ -135,10 +141,16 @@ function givenUp(line: FleetLine, limitSeconds: number, clock: Clock): FleetLine
   return lastTriedAtMs - line.triedAtMs >= limitSeconds * 1_000 ? { ...line, status: "failed" } : line;
 }
 
-async function writeResult(plan: RunPlan, { store, codeOf }: Dependencies): Promise<void> {
+/** @returns how many lines were never tried */
+async function writeResult(plan: RunPlan, { store, codeOf }: Dependencies): Promise<number> {
   const result = store.lineWriter(store.resultKey);
-  for await (const lines of inOrder(store, plan)) await result.write(lines.map((line) => resultOf(line, codeOf)));
+  let untried = 0;
+  for await (const lines of inOrder(store, plan)) {
+    untried += lines.filter(({ status }) => status === undefined).length;
+    await result.write(lines.map((line) => resultOf(line, codeOf)));
+  }
   await result.end();
+  return untried;
 }
 
 function withoutManifest({ manifestKey: _, ...plan }: RunPlan): RunPlan {
@@ -147,9 +159,11 @@ function withoutManifest({ manifestKey: _, ...plan }: RunPlan): RunPlan {
 
 function concludedOf(plan: RunPlan, progress: RunProgress, waitSeconds: number): Concluded {
   const { done, failed, waiting, errors } = progress;
+  const removed = plan.removed.reduce((sum, { lines }) => sum + lines, 0);
   return {
     ...{ state: plan.state, total: plan.total, done, failed, waiting, errors, round: plan.round, waitSeconds },
     manifestKey: plan.manifestKey ?? "",
+    ...(removed > 0 && { removed }),
   };
 }
 

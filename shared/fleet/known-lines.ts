@@ -14,7 +14,8 @@ export type Acquaintance =
 const done = 1;
 const tried = 2;
 const replayed = 4;
-const metAgain = 8;
+const met = 8;
+const known = 16;
 
 const numbers = () => new NumberList((length) => new Float64Array(length));
 const words = () => new NumberList((length) => new Uint32Array(length));
@@ -32,22 +33,22 @@ export class KnownLines {
   readonly #atMs = numbers();
   readonly #expiresAtMs = numbers();
   readonly #keyNames: string[] = [""];
-  #done = 0;
+  #unmet = 0;
 
-  /** How many are done and were not met again. */
-  get unmetDone(): number {
-    return this.#done;
+  /** How many devices were not met again. */
+  get unmet(): number {
+    return this.#unmet;
   }
 
   add(line: FleetLine): void {
     const at = this.#devices.add(hashOf(line.deviceId));
     const { high, low } = identityOf(line);
     const isDone = line.status === "done";
-    if (isDone && (this.#flags.at(at) & done) === 0) this.#done += 1;
+    if ((this.#flags.at(at) & known) === 0) this.#unmet += 1;
     this.#high.set(at, high);
     this.#low.set(at, low);
     const wasTried = line.status !== undefined && !isDone ? tried : 0;
-    this.#flags.set(at, (isDone ? done : 0) | wasTried | (line.replayed === true ? replayed : 0));
+    this.#flags.set(at, known | (isDone ? done : 0) | wasTried | (line.replayed === true ? replayed : 0));
     this.#keyIds.set(at, this.#keyNumber(line.codeKeyId ?? ""));
     // A limit that has run out begins anew with a new start.
     this.#triedAtMs.set(at, line.status === "waiting" ? (line.triedAtMs ?? 0) : 0);
@@ -60,23 +61,21 @@ export class KnownLines {
   meet(device: FleetDevice): Acquaintance {
     const at = this.#devices.find(hashOf(device.deviceId));
     if (at < 0) return { kind: "added" };
+    const flags = this.#flags.at(at);
+    if ((flags & met) === 0) this.#unmet -= 1;
+    this.#flags.set(at, flags | met);
     const { high, low } = identityOf(device);
     if (this.#high.at(at) !== high || this.#low.at(at) !== low) return { kind: "changed" };
-    const flags = this.#flags.at(at);
-    if ((flags & done) !== 0) {
-      if ((flags & metAgain) === 0) this.#done -= 1;
-      this.#flags.set(at, flags | metAgain);
-      return { kind: "done", line: this.#doneLine(device, at) };
-    }
+    if ((flags & done) !== 0) return { kind: "done", line: this.#doneLine(device, at) };
     if ((flags & tried) === 0) return { kind: "untried" };
     const triedAtMs = this.#triedAtMs.at(at);
     return { kind: "tried", triedAtMs: triedAtMs === 0 ? undefined : triedAtMs };
   }
 
-  /** Whether a line of the run was met in the input. */
+  /** Whether the device of a line was met in the input, as it was or changed. */
   wasMet(line: FleetLine): boolean {
     const at = this.#devices.find(hashOf(line.deviceId));
-    return at >= 0 && (this.#flags.at(at) & metAgain) !== 0;
+    return at >= 0 && (this.#flags.at(at) & met) !== 0;
   }
 
   #doneLine(device: FleetDevice, at: number): FleetLine {

@@ -44,7 +44,7 @@ export interface LineCounts {
   changed: number;
   /** Tried before, and not done. */
   again: number;
-  /** Done before, and not in this input: they stay as they are. */
+  /** Known to the run, and not in this input: what is done stays as it is. */
   removed: number;
 }
 
@@ -139,7 +139,7 @@ export async function compareInput(input: PlanInput, { objects, store }: Depende
   const known = await knownLines(store, await store.readPlan());
   const counts: LineCounts = { done: 0, added: 0, changed: 0, again: 0, removed: 0 };
   for await (const devices of devicesOf(input, objects)) for (const one of devices) sorted(one, known, counts);
-  return { ...counts, removed: known.unmetDone };
+  return { ...counts, removed: known.unmet };
 }
 
 /**
@@ -198,7 +198,7 @@ async function writeLines(
   }
   const settled = await atRest.end();
   const entries = [...(await fresh.end()), ...(await again.end())].map((entry, batch) => ({ ...entry, batch }));
-  return { settled, entries, counts: { ...counts, removed: known.unmetDone } };
+  return { settled, entries, counts: { ...counts, removed: known.unmet } };
 }
 
 /** Lines that are done stay so for an input that has them again: their codes are out in the field. */

@@ -63,6 +63,8 @@ export const runStop = z.object({
   nextTryAtMs: z.optional(z.number()),
   /** How often it was tried in vain. */
   tries: z.optional(z.int()),
+  /** How many lines were never tried; absent: none, or it is not over. */
+  untried: z.optional(z.int()),
 });
 
 /** How far a run is; the one object that a progress view needs, written by the batches every five seconds. */

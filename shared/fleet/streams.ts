@@ -32,9 +32,9 @@ export function batchLines(store: RunStore, entries: readonly BatchEntry[]): Asy
   });
 }
 
-/** All lines of a run, each once: those at rest, those of the round under way. */
+/** All lines of a run: those that its input leaves out, those at rest, those of the round under way; a later one holds. */
 export async function* runLines(store: RunStore, plan: RunPlan): AsyncGenerator<readonly FleetLine[]> {
-  for (const { key } of [...plan.settled, ...plan.removed]) yield* store.streamLines(key);
+  for (const { key } of [...plan.removed, ...plan.settled]) yield* store.streamLines(key);
   if (plan.manifestKey !== undefined) yield* batchLines(store, await store.readManifest(plan.manifestKey));
 }
 

@@ -123,7 +123,11 @@ describe("a run", () => {
     const { plan, work, end, result, store } = createRun();
     await plan(csv(5));
     await work((line) => (line.line < 4 ? done(line) : undefined));
-    expect(await end({ stopped: true })).toMatchObject({ state: "stopped", error: "BatchEndedSilently" });
+    expect(await end({ stopped: true })).toMatchObject({
+      ...{ state: "stopped", error: "BatchEndedSilently" },
+      cause: expect.stringMatching(/ 3 lines were never tried\.$/),
+    });
+    expect((await store.readProgress())?.stopped?.untried).toBe(3);
     expect(statuses(result())).toEqual(["d-1 done", "d-2 done", "d-3 -", "d-4 -", "d-5 -"]);
     expect(await store.readPlan()).toMatchObject({ state: "stopped" });
   });
@@ -173,14 +177,38 @@ describe("a run that is started again", () => {
     await end();
     const corrected = [header, "d-1,n-1", "d-2,n-2", "d-3,n-corrected", "d-5,n-5", "d-6,n-other", "d-7,n-7"];
     objects.texts.set("devices.csv", corrected.join("\n"));
-    const expected = { done: 3, added: 1, changed: 2, again: 0, removed: 2 };
-    // d-4 was removed; d-6 is done with other hardware, which is no more what the input says.
+    const expected = { done: 3, added: 1, changed: 2, again: 0, removed: 1 };
+    // d-4 was removed; d-6 is done with other hardware, and is done anew.
     expect(await compareInput(inputOf(), { objects, store, clock })).toEqual(expected);
     const { counts } = await plan(corrected);
     expect(counts).toEqual(expected);
     expect(await work(done)).toEqual(["d-3", "d-6", "d-7"]);
     await end();
     expect(statuses(result())).toEqual(["d-1", "d-2", "d-3", "d-5", "d-6", "d-7"].map((one) => `${one} done`));
+  });
+
+  test("knows a corrected line as done from then on, and what it was before no more", async () => {
+    const { plan, work, end } = createRun();
+    const input = (nodeId: string) => [header, "d-1,n-1", `d-2,${nodeId}`];
+    for (const nodeId of ["n-2", "n-corrected"]) {
+      await plan(input(nodeId));
+      await work(done);
+      await end();
+    }
+    const { counts, batches } = await plan(input("n-corrected"));
+    expect([counts, batches]).toEqual([{ done: 2, added: 0, changed: 0, again: 0, removed: 0 }, 0]);
+    expect((await plan(input("n-2"))).counts).toMatchObject({ done: 1, changed: 1 });
+  });
+
+  test("tells of lines that its input leaves out, done or not", async () => {
+    const { plan, work, end, result } = createRun();
+    await plan(csv(5));
+    await work((line) => (line.line < 4 ? done(line) : line.line === 4 ? failed : undefined));
+    await end({ stopped: true });
+    const { counts } = await plan(csv(1));
+    expect(counts).toEqual({ done: 1, added: 0, changed: 0, again: 0, removed: 4 });
+    expect(await end()).toMatchObject({ state: "finished", removed: 1 });
+    expect(statuses(result())).toEqual(["d-1 done"]);
   });
 
   test("remembers for an input that has them again what was done and left out", async () => {

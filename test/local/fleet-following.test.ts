@@ -142,3 +142,28 @@ test("the result so far stands beside the input while a run is under way, in ord
     ...deviceIds.filter((one) => one.startsWith("nobody")).map((one) => `"${one}"`),
   ]);
 }, 180_000);
+
+test.each([
+  ["too many devices failed", ["--max-failures=2"], 1, /TooManyDevicesFailed/],
+  ["its first devices are not well", ["--canary=4"], 1, /CanaryFailed/],
+])(
+  "a run that stops because %s says how many lines were never tried",
+  async (name, flags, expected, error) => {
+    const [first = ""] = flags;
+    const deviceIds = local.simulator.devices.many(60);
+    const all = [...deviceIds.slice(0, 2), `${name}-1`, `${name}-2`, ...deviceIds.slice(2)].map((one) =>
+      one.replaceAll(" ", "-"),
+    );
+    await writeFile(path(`early${first}.csv`), `deviceId\n${all.join("\n")}\n`);
+    const { ended } = startFleet(here(), path(`early${first}.csv`), "--new", "--calls-per-minute=300", ...flags);
+    const { code, said } = await ended;
+    expect([code, said]).toEqual([expected, expect.stringMatching(error)]);
+    const untried = (await linesOf(path(`early${first}.csv.result.jsonl`))).filter(
+      ({ status }) => status === undefined,
+    ).length;
+    expect(untried).toBeGreaterThan(20);
+    // Beside the result, and in the execution's own words.
+    expect(said.match(new RegExp(`${untried} lines were never tried`, "g"))).toHaveLength(2);
+  },
+  120_000,
+);

@@ -93,10 +93,15 @@ describe("npm run fleet", () => {
     local.simulator.devices.set("somebody");
     await writeFile(path("corrected.csv"), `deviceId\nsomebody\n${deviceIds.join("\n")}\n`);
     const dry = await fleet(path("corrected.csv"), "--dry-run");
-    expect(dry.said).toMatch(/goes on: 40 done, 0 changed, 0 tried before, 0 done and not in this input/);
+    expect(dry.said).toContain("Its lines: 40 done, 1 new, 0 changed, 0 tried before");
+    expect(dry.said).toContain("1 line of the run is not in this input");
     expect(dry.said).toMatch(/1 to be done: 1 minute, less than a cent; nothing was sent/);
     const calls = local.simulator.counters.requests.refreshDeviceKey;
-    expect(await fleet(path("corrected.csv"), "--calls-per-minute=2000", "--include-code")).toMatchObject({ code: 0 });
+    const again = await fleet(path("corrected.csv"), "--calls-per-minute=2000", "--include-code");
+    expect(again.code).toBe(0);
+    // At the beginning, and beside the result.
+    expect(again.said.match(/1 line of the run is not in this input/g)).toHaveLength(2);
+    expect(again.said).toContain("41 lines: 41 done, 0 failed, 0 waiting, 0 not tried");
     expect(local.simulator.counters.requests.refreshDeviceKey - calls).toBe(1);
     expect((await linesIn("corrected.csv.result.jsonl"))[1]).toMatchObject({ deviceId: "fleet-1", verifyCode });
   }, 60_000);

@@ -1,0 +1,14 @@
+/** A number with its noun, as people say it: "1 line", "2 lines". */
+export function counted(number: number, noun: string): string {
+  return `${number} ${number === 1 ? noun : `${noun}s`}`;
+}
+
+/** What is told of lines that a run knows and an input leaves out. */
+export function notInInput(removed: number): string {
+  return `${counted(removed, "line")} of the run ${removed === 1 ? "is" : "are"} not in this input: what is done stays so, what is not is tried no more, and the result leaves both out`;
+}
+
+/** What is told of lines whose turn did not come before a run stopped. */
+export function neverTried(untried: number): string {
+  return `${counted(untried, "line")} ${untried === 1 ? "was" : "were"} never tried`;
+}
