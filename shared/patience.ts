@@ -64,7 +64,7 @@ const patienceByName = new Map<string, Patience>([
   // The code may be armed already, and its time be running.
   ["OutcomeUnknownError", { firstSeconds: 2, longestSeconds: 1_800 }],
 ]);
-// The platform counts its calls by the minute, but a place may be free in a second.
+// The platform counts its calls by the minute, but a place may be free in a second, and a fleet's run makes room.
 const otherPatience: Patience = { firstSeconds: 5, longestSeconds: 1_800 };
 /** What may be repeated, but may as well stay as it is. */
 const mostWaitsForDoubtful = 3;

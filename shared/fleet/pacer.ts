@@ -3,9 +3,13 @@ import type { Clock } from "../runtime/clock.ts";
 // What a late timer may make up for; the minute's own limit holds all the same.
 const maxArrears = 2;
 const mostAhead = 3;
-const firstPauseSlots = 10;
+/** Five seconds at the usual pace, after which a ticket that was refused tries again. */
+const firstPauseSlots = 8;
 const longestPauseSlots = 100;
+const longestLagMs = 500;
 const minuteMs = 60_000;
+/** A refusal that comes so soon after a rest shows that others need more room. */
+const quietMs = 30_000;
 
 /**
  * Says when each call of a run may be made: never more than so many in any minute, and evenly spaced, which holds
@@ -85,8 +89,13 @@ export class Pacer {
     return turn;
   }
 
-  /** The platform refused for want of quota: nothing is sent for a while, longer each time until {@link served}. */
+  /**
+   * The platform refused for want of quota: somebody else needs room, a call for each that the run leaves out. It rests,
+   * twice as long each time, until it was {@link served} half a minute after a rest.
+   */
   refused(): void {
+    // Those that were under way when the rest began tell nothing new.
+    if (this.#clock.elapsed() < this.#restsUntilMs) return;
     this.#restsUntilMs = Math.max(this.#nextAtMs, this.#clock.elapsed() + this.#pauseSlots * this.#slotMs);
     this.#nextAtMs = this.#restsUntilMs;
     this.#pauseSlots = Math.min(longestPauseSlots, this.#pauseSlots * 2);
@@ -94,7 +103,8 @@ export class Pacer {
 
   /** The platform served a call. */
   served(): void {
-    this.#pauseSlots = firstPauseSlots;
+    // A call that was under way when the rest began says nothing about it.
+    if (this.#clock.elapsed() - this.#restsUntilMs >= quietMs) this.#pauseSlots = firstPauseSlots;
   }
 
   /** Another pace from the next call on. */
@@ -113,10 +123,18 @@ export class Pacer {
     return minuteMs / this.#pace;
   }
 
-  /** When the distance is kept, and the minute before has room. */
+  /**
+   * When the distance is kept, and the minute before has room.
+   *
+   * Not at the very moment at which a call of a minute ago ceases to count, but half a call later: else a run would take
+   * each freed place at once, a platform that looks back on the last minute would never refuse it, and nobody beside it
+   * would ever find room. So there is room for another half of the time, and once it is taken the run is refused, and
+   * rests.
+   */
   get #freeAtMs(): number {
     const oldest = this.#sentAtMs[this.#sentAtMs.length + this.#unsent - this.#pace];
-    return oldest === undefined ? this.#nextAtMs : Math.max(this.#nextAtMs, oldest + minuteMs);
+    if (oldest === undefined) return this.#nextAtMs;
+    return Math.max(this.#nextAtMs, oldest + minuteMs + Math.min(this.#slotMs / 2, longestLagMs));
   }
 
   async #begin(untilMs: number): Promise<boolean> {

@@ -49,7 +49,7 @@ describe("a device that is refused", () => {
   });
 
   test.each<[name: ErrorName, begun: readonly number[]]>([
-    ["PlatformThrottledError", [1_000, 11_000, 12_000, 22_000, 42_000, 43_000]],
+    ["PlatformThrottledError", [1_000, 9_000, 10_000, 26_000, 58_000, 59_000]],
     ["PlatformReplyError", [1_000, 2_000, 3_000, 4_000, 5_000, 6_000]],
   ])("with %s has the next calls begin at %j", async (name, begun) => {
     const refused = new Set([1, 3, 4]);

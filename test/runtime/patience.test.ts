@@ -47,6 +47,10 @@ describe("the wait for a device that is online", () => {
   });
 });
 
+test("a quota that is used up is waited for by seconds at first, for a fleet's run makes room at once", () => {
+  expect(waits("PlatformThrottledError", 0.5, 5)).toEqual([5, 10, 20, 40, 80]);
+});
+
 test("a lost answer is asked for again within seconds, for its code's time may be running", () => {
   expect(waits("OutcomeUnknownError", 0.5, 4)).toEqual([2, 4, 8, 16]);
 });
