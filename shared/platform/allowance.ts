@@ -30,10 +30,11 @@ const requestedRate: Rate = { burst: 10, intervalMs: 120 * 60_000 };
 const regularMs = 30 * 60_000;
 const shortestSpaceMs = 500;
 const longestSpaceMs = 30 * 60_000;
-// A conflict of some minutes is lived through: while more than two of the allowance are left, no two are further apart
-// than this. A stranger who logs in every 20 s is followed for six minutes, in place of for a third of them.
-const livelySpaceMs = 16_000;
-const keptForLater = 2;
+// A conflict of some minutes is lived through: all but the last of the allowance may be used as the conflict goes on, one
+// for each 16 s that it has lasted. A stranger who logs in every 20 s is followed for six minutes, in place of for a third
+// of them.
+const livelyMs = 16_000;
+const keptForLater = 1;
 // A conflict is over when a token has outlived twice its length. Twenty conflicts that are this far apart last longer
 // than the half hour for which the allowance, used up by them, then has everybody wait.
 const leastQuietMs = 2 * 60_000;
@@ -44,9 +45,9 @@ const clockErrorMs = 300_000;
  * Whether the token of a session may be renewed before its end.
  *
  * The platform refuses our token because somebody else logged in. Renewals are spaced by the length that the conflict
- * has had, most of the allowance by 16 s at most: after one of seconds the service is back within seconds, after one of
- * minutes within minutes, and never later than half an hour; in a conflict without end they double their distance up to
- * that.
+ * has had, or by 16 s on average while the allowance lasts: after one of seconds the service is back within seconds,
+ * after one of minutes within minutes, and never later than half an hour; in a conflict without end they double their
+ * distance up to that.
  */
 export function allowanceOf(session: StoredSession, reason: Reason, nowMs: number): Allowance {
   const { ledger, token } = session;
@@ -80,8 +81,9 @@ function afterRefusal(booked: Booking, issuedAtMs: number, nowMs: number): Allow
   if (booked.conflictSinceMs === undefined || isOver(lengthMs, nowMs - issuedAtMs)) {
     return booking({ ...booked, conflictSinceMs: nowMs }, message, nowMs);
   }
-  const mostMs = left(booked.refusedUntilMs, refusedRate, nowMs) > keptForLater ? livelySpaceMs : longestSpaceMs;
-  const spaceMs = Math.min(mostMs, Math.max(shortestSpaceMs, lengthMs));
+  const used = Math.max(1, usedOf(booked.refusedUntilMs, refusedRate, nowMs));
+  const isLively = used < refusedRate.burst - keptForLater && used * livelyMs <= nowMs - sinceMs;
+  const spaceMs = Math.min(longestSpaceMs, Math.max(shortestSpaceMs, isLively ? 0 : lengthMs));
   if (spaceMs > ageMs) return { allowed: false, afterMs: spaceMs - ageMs, message };
   return booking({ ...booked, conflictSinceMs: sinceMs }, message, nowMs);
 }
@@ -107,9 +109,9 @@ function book(
   return tooEarlyMs > 0 ? { afterMs: tooEarlyMs } : booked + intervalMs;
 }
 
-/** How many can still be booked at once. */
-function left(bookedUntilMs: number | undefined, rate: Rate, nowMs: number): number {
-  return rate.burst - Math.ceil((credible(bookedUntilMs, rate, nowMs) - nowMs) / rate.intervalMs);
+/** How much of the burst is booked. */
+function usedOf(bookedUntilMs: number | undefined, rate: Rate, nowMs: number): number {
+  return Math.ceil((credible(bookedUntilMs, rate, nowMs) - nowMs) / rate.intervalMs);
 }
 
 /** More than the whole allowance was booked by a clock that was far ahead: it would be used up for as long. */

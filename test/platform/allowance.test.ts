@@ -48,10 +48,17 @@ describe("a refused token", () => {
     }
   });
 
-  test("is renewed at once where tokens last for 20 s each, six minutes long, and twice within the next 20", () => {
-    const { atMs } = renewAll("refused", 26 * minuteMs, 20 * secondMs);
-    const lively = Array.from({ length: 18 }, (_, at) => at * 20 * secondMs);
-    expect(atMs).toEqual([...lively, 680 * secondMs, 1_360 * secondMs]);
+  test("is renewed at once where tokens last for 20 s each, six minutes long, and once within the next six", () => {
+    const { atMs } = renewAll("refused", 29 * minuteMs, 20 * secondMs);
+    const lively = Array.from({ length: 19 }, (_, at) => at * 20 * secondMs);
+    expect(atMs).toEqual([...lively, 720 * secondMs]);
+  });
+
+  test("that was noticed late is renewed soon when it is refused again, as long as there were few for the time", () => {
+    const since = { conflictSinceMs: startMs - 100 * secondMs, refusedUntilMs: startMs + 6 * 30 * minuteMs };
+    expect(allowanceOf(session(startMs - secondMs, since), "refused", startMs)).toMatchObject({ allowed: true });
+    const more = { ...since, refusedUntilMs: startMs + 7 * 30 * minuteMs };
+    expect(allowanceOf(session(startMs - secondMs, more), "refused", startMs)).toMatchObject({ allowed: false });
   });
 
   test.each([
