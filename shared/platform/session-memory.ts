@@ -27,6 +27,8 @@ export class SessionMemory {
   readonly earlyMs: number;
   /** The token that was used last. */
   kept: Token | undefined;
+  /** The token that the platform refused last. */
+  refused: Token | undefined;
   /** A session of our own, in place of the stored one of its version: it could not be published. */
   apart: StoredSession | undefined;
   /** The end of the renewal that is under way here; it rejects as that fails. */
@@ -46,6 +48,13 @@ export class SessionMemory {
 
   noteEarlyFailure(): void {
     this.#earlyFailedAtMs = this.dependencies.clock.now();
+  }
+
+  /** Resolves when the kept token is not about to be replaced because it was refused. */
+  async settled(): Promise<void> {
+    const isRefused = this.refused !== undefined && this.refused.accessToken === this.kept?.accessToken;
+    // Why a renewal failed is for those to say who need one: the token that is kept may serve them yet.
+    if (isRefused) await this.renewal?.catch(() => undefined);
   }
 
   /** The session as it stands in the store, or our own in its place. */

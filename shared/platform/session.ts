@@ -13,7 +13,10 @@ import type { Wish } from "./session-step.ts";
  * a renewal would exceed the allowance, ConfigurationError, and what the login itself throws.
  */
 export interface Session {
-  /** A token that is valid as far as we know, without a call while this sandbox has one. */
+  /**
+   * A token that is valid as far as we know, without a call while this sandbox has one; while a refused one is being
+   * replaced here, the next.
+   */
   token(deadline: Deadline): Promise<Token>;
   /** The token that the store holds now. */
   current(deadline: Deadline): Promise<Token>;
@@ -36,9 +39,15 @@ export function createSession({ random = Math.random, ...dependencies }: Session
   const { clock } = dependencies;
   const pursue = (wish: Wish, deadline: Deadline) => new Pursuit(memory, wish, deadline).run();
   return {
-    token: async (deadline) => (await pursue({ kind: "any" }, deadline)).token,
+    async token(deadline) {
+      await memory.settled();
+      return (await pursue({ kind: "any" }, deadline)).token;
+    },
     current: async (deadline) => (await pursue({ kind: "stored" }, deadline)).token,
-    replace: (than, deadline) => pursue({ kind: "other", than }, deadline),
+    replace(than, deadline) {
+      memory.refused = than;
+      return pursue({ kind: "other", than }, deadline);
+    },
     async doubt(than, deadline) {
       const { token, ledger } = await memory.read(deadline);
       if (token?.accessToken === than.accessToken && ledger !== undefined) return undefined;

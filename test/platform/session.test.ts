@@ -66,6 +66,26 @@ describe("a live session", () => {
     expect(new Set(replaced.map(({ token }) => token.accessToken))).toEqual(new Set(["token-2"]));
   });
 
+  test("that the platform has refused is given to nobody while it is being replaced", async () => {
+    world.logins.milliseconds = 2_000;
+    const session = world.open();
+    const old = await session.token(within(15_000));
+    const replaced = session.replace(old, within(15_000));
+    await world.time.sleep(1_000);
+    expect((await session.token(within(15_000))).accessToken).toBe("token-2");
+    expect((await replaced).token.accessToken).toBe("token-2");
+  });
+
+  test("that was refused serves on where it could not be replaced", async () => {
+    const session = world.open();
+    const old = await session.token(within(15_000));
+    world.logins.fail = () => Promise.reject(new RekeyError("PlatformUnavailableError", "Down"));
+    const replaced = session.replace(old, within(15_000)).catch((error: Error) => error.name);
+    await world.time.sleep(20);
+    expect(await session.token(within(15_000))).toEqual(old);
+    expect(await replaced).toBe("PlatformUnavailableError");
+  });
+
   test("is renewed before its end with the refresh token", async () => {
     let ahead = 0;
     const clock = world.time.clock(() => ahead);
