@@ -1,7 +1,10 @@
+import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { bundleClients, type Clients, type Reply, startEndpoint } from "./two-clients.ts";
 
 // The bundles hold a cut SDK. Whatever we send and whatever comes back, it does what the whole one does.
+
+const operations = readFileSync(new URL("../../docs/OPERATIONS.md", import.meta.url), "utf8");
 
 let cut: Clients;
 let whole: Clients;
@@ -190,6 +193,71 @@ test("without credentials both fail under one name", async () => {
     { name: "CredentialsProviderError" },
     { name: "CredentialsProviderError" },
   ]);
+});
+
+/** What an operator, or Lambda, says by the environment, and a way in which it shows. */
+const environments: readonly [Readonly<Record<string, string>>, readonly Reply[], Settings?][] = [
+  [{ AWS_REGION: "cn-north-1" }, [{}]],
+  [{ AWS_REGION: "" }, [{}]],
+  [{ AWS_REGION: "no.region" }, [{}]],
+  [{ AWS_MAX_ATTEMPTS: "1" }, [{ status: 500, body: {} }]],
+  [{ AWS_ACCOUNT_ID: "123456789012" }, [{}]],
+  [{ AWS_CREDENTIAL_SCOPE: "eu-west-1" }, [{}]],
+  [{ AWS_CREDENTIAL_EXPIRATION: "2001-01-01T00:00:00Z" }, [{}]],
+  [{ AWS_SESSION_TOKEN: "" }, [{}]],
+  [{ AWS_SDK_UA_APP_ID: "rekey" }, [{}]],
+  [{ AWS_EXECUTION_ENV: "AWS_Lambda_nodejs24.x" }, [{}]],
+  [{ AWS_LAMBDA_FUNCTION_NAME: "rekey", _X_AMZN_TRACE_ID: "Root=1-5;Parent=6;Sampled=1" }, [{}]],
+  [{ AWS_LAMBDA_FUNCTION_NAME: "", _X_AMZN_TRACE_ID: "Root=1-5;Parent=6;Sampled=1" }, [{}]],
+  [{ AWS_AUTH_SCHEME_PREFERENCE: "sigv4a" }, [{}]],
+  [{ AWS_USE_FIPS_ENDPOINT: "false", AWS_USE_DUALSTACK_ENDPOINT: "false" }, [{}]],
+  [{ AWS_ENDPOINT_URL: "http://127.0.0.1:9", AWS_ENDPOINT_URL_SECRETS_MANAGER: "http://127.0.0.1:9" }, [{}]],
+];
+
+test.each(environments)("%j has the effect that it has on the whole SDK", async (environment, replies, settings) => {
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+  const { byCut, byWhole } = await bothDo("GetSecretValueCommand", replies, settings);
+  expect(byCut.arrived).toEqual(byWhole.arrived);
+  // The whole one leaves out what it has no shape for.
+  expect(byCut.outcome).toMatchObject(byWhole.outcome);
+});
+
+/** What has an effect on the whole SDK alone; docs/OPERATIONS.md says so of each. */
+const ignored = {
+  AWS_RETRY_MODE: "adaptive",
+  AWS_DEFAULTS_MODE: "in-region",
+  AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "true",
+} as const;
+
+test.each(Object.entries(ignored))("%s has no effect, and the operator's page says so", async (name, value) => {
+  const replies: readonly Reply[] = [{ status: 503, body: {} }, {}];
+  const before = await doing(cut, "GetSecretValueCommand", replies, {});
+  vi.stubEnv(name, value);
+  expect(await doing(cut, "GetSecretValueCommand", replies, {})).toEqual(before);
+  expect(operations).toMatch(new RegExp(`^\\|.*\`${name}\`.*without effect`, "m"));
+});
+
+test.each([
+  ["AWS_USE_FIPS_ENDPOINT", "true"],
+  ["AWS_USE_DUALSTACK_ENDPOINT", "true"],
+  ["AWS_REGION", "fips-us-east-1"],
+])("%s=%s is refused beside an address, and the operator's page says when else", async (name, value) => {
+  vi.stubEnv(name, value);
+  const { byCut, byWhole } = await bothDo("GetSecretValueCommand", [{}]);
+  expect([byCut.arrived, byWhole.arrived]).toEqual([[], []]);
+  expect(byCut.outcome).toMatchObject({ name: "ValidationException" });
+  expect(operations).toMatch(/^\|.*`AWS_USE_FIPS_ENDPOINT`.*refused/m);
+});
+
+test("AWS_DISABLE_CLOCK_SKEW_CORRECTION is heeded as by the whole SDK, which reads it once a process", async () => {
+  vi.stubEnv("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "true");
+  const late = {
+    headers: { date: new Date(Date.now() + 3_600_000).toUTCString() },
+    ...{ status: 400, body: { __type: "InvalidSignatureException", message: "Signature expired" } },
+  };
+  const byWhole = await doing(await bundleClients(false), "GetSecretValueCommand", [late], { maxAttempts: 2 });
+  expect(await doing(cut, "GetSecretValueCommand", [late], { maxAttempts: 2 })).toEqual(byWhole);
+  expect(byWhole.arrived.map(({ aheadMinutes }) => aheadMinutes)).not.toContain(60);
 });
 
 test.each([["AWS_ENDPOINT_URL"], ["AWS_ENDPOINT_URL_SECRETS_MANAGER"]])(
