@@ -79,7 +79,10 @@ if (import.meta.main) {
     inputs: Object.assign({}, ...built.map((one) => one.metafile.inputs)),
     outputs: Object.assign({}, ...built.map((one) => one.metafile.outputs)),
   };
-  for (const [file, { bytes, entryPoint }] of Object.entries(metafile.outputs)) {
+  // What is started behind it has the first word with `--quiet`; and nobody has to read on (`| head`).
+  const told = process.argv.includes("--quiet") ? [] : Object.entries(metafile.outputs);
+  process.stdout.on("error", () => undefined);
+  for (const [file, { bytes, entryPoint }] of told) {
     if (entryPoint !== undefined) process.stdout.write(`${file} ${Math.round(bytes / 1024)} kB\n`);
   }
   const folder = `${repository}/dist`;

@@ -81,3 +81,23 @@ describe.each(["README.md", "docs/api.md"])("%s", async (path) => {
     else expect(settled(body)).toEqual(settled(shown));
   });
 });
+
+test("docs/tickets.md: a system of one's own is answered with the code, by the source and the command that stand there", async () => {
+  const page = (await read("docs/tickets.md")).split("## A system of your own")[1]?.split("\n## ")[0] ?? "";
+  const [source = "", command = ""] = [...page.matchAll(/(?:^ {4}.*\n)+/gm)].map(([block]) => block);
+  const own = await startLocalSystem({
+    platform: () => startPlatformSimulator({}),
+    webhookSources: JSON.parse(source),
+  });
+  const answer = await fetch(requestOf(command.replace(/\\\n\s*/g, "").trim(), own.url));
+  const body: unknown = await answer.json();
+  await own.close();
+  expect([answer.status, body]).toEqual([
+    200,
+    expect.objectContaining({
+      deviceId: "device-3",
+      nodeId: "urn:imei:860000000000025",
+      verifyCode: expect.any(String),
+    }),
+  ]);
+});
