@@ -54,12 +54,21 @@ export interface Lambda {
   settled(): Promise<void>;
   readonly deadLetters: readonly DeadLetter[];
   readonly lines: readonly LogLine[];
+  /**
+   * Starts sandboxes, a few at a time, until so many are idle, as provisioned concurrency does: each is cold, and how long
+   * this machine takes to start them all is no part of an invocation.
+   *
+   * @throws {Error} none of those that were begun together has started
+   */
+  provision(functionName: string, sandboxes: number): Promise<void>;
   /** The sandboxes that live, idle or not. */
   sandboxes(functionName: string): readonly Sandbox[];
   /** Kills the sandboxes of one function or of all, so that the next invocation is a cold one. */
   recycle(functionName?: string): Promise<void>;
   close(): Promise<void>;
 }
+
+const startsTogether = 4;
 
 interface Pool {
   readonly settings: LocalFunction;
@@ -129,6 +138,17 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
     }
   }
 
+  async function provision(functionName: string, sandboxes: number): Promise<void> {
+    const pool = poolOf(functionName);
+    const missing = () => sandboxes - pool.idle.filter(({ alive }) => alive).length;
+    while (missing() > 0) {
+      const begun = Array.from({ length: Math.min(missing(), startsTogether) }, () => start(functionName, pool));
+      const started = (await Promise.all(begun)).filter(({ alive }) => alive);
+      if (started.length === 0) throw new Error(`${functionName} does not start`);
+      pool.idle.push(...started);
+    }
+  }
+
   async function attempts(functionName: string, event: unknown, requestId: string): Promise<void> {
     let outcome = await invoke(functionName, event, requestId);
     for (const milliseconds of options.retryDelaysMilliseconds ?? [1000, 2000]) {
@@ -168,6 +188,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
     functionNames: [...pools.keys()],
     invoke,
     invokeAsync,
+    provision,
     settled: async () => {
       while (asynchronous.size > 0) await Promise.allSettled(asynchronous);
     },

@@ -68,11 +68,13 @@ export interface Arrived {
 export async function startEndpoint() {
   let replies: readonly Reply[] = [];
   let arrived: Arrived[] = [];
+  let first = Promise.withResolvers<void>();
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const reply = replies[Math.min(arrived.length, replies.length - 1)] ?? {};
     arrived.push(seen(request, Buffer.concat(chunks).toString()));
+    first.resolve();
     answer(request, response, reply);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -82,7 +84,10 @@ export async function startEndpoint() {
     will(...next: readonly Reply[]): void {
       replies = next;
       arrived = [];
+      first = Promise.withResolvers();
     },
+    /** Resolves once a request has arrived since {@link will}. */
+    firstArrival: () => first.promise,
     arrived: () => arrived,
     async close(): Promise<void> {
       server.closeAllConnections();

@@ -11,7 +11,6 @@ test.each(chosen.map((one) => [one.part, one.what, one] as const))(
   async (_, __, one) => {
     expect((await tryCase(one)).wrong).toEqual([]);
   },
-  60_000,
 );
 
 // One of each kind that takes no term of the lease.
@@ -28,5 +27,4 @@ test.each(crowds.map((one) => [one.session, one.step, one.misfortune, one] as co
   async (_, __, ___, one) => {
     expect((await tryCrowd(one)).wrong).toEqual([]);
   },
-  60_000,
 );

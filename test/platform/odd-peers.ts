@@ -106,15 +106,18 @@ export async function start({ tls, raw, renegotiates: again = false, secret = {}
   return parseCredentials(JSON.stringify({ ...base, ...secret }), "v");
 }
 
-/** What a first login, a first change and a status come to; and a change whose connection was begun 0, 3, 40 ms before. */
-export async function outcomes(credentials: Credentials) {
+/**
+ * What a first login, a first change and a status come to; and a change whose connection was begun 0, 3, 40 ms before.
+ *
+ * @param timeoutMs of each; only a peer that is silent makes them last so long
+ */
+export async function outcomes(credentials: Credentials, timeoutMs = 20_000) {
   const metrics = createMetrics({ write: () => undefined, clock: systemClock, stage: "test" });
   const failure = (call: Promise<unknown>) =>
     call.then(
       () => ({ name: "ok", message: "" }),
       ({ name, message }: RekeyError) => ({ name, message }),
     );
-  const timeoutMs = 1_000;
   const calls = () => createPlatformCalls(systemClock, metrics);
   const context = { credentials, accessToken: "t", timeoutMs };
   const changeAfter = async (milliseconds: number) => {

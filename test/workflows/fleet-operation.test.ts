@@ -9,22 +9,22 @@ describe("a run under way", () => {
     "that somebody wants to %s begins ten calls more at most, and goes on later",
     async (want) => {
       await begin();
-      const deviceIds = local.simulator.devices.many(150);
+      const deviceIds = local.simulator.devices.many(60);
       local.putObject("devices.csv", csvOf(deviceIds));
       const input = { run: "held", key: "devices.csv", callsPerMinute };
-      const running = local.start("rekeyFleet", input).then(local.over);
-      await vi.waitUntil(() => callsAtMs.length > 20, { timeout: 60_000 });
+      // Four calls a second: what a busy machine delays on its way to the platform is then one call, not ten.
+      const running = local.start("rekeyFleet", { ...input, callsPerMinute: 240 }).then(local.over);
+      await vi.waitUntil(() => callsAtMs.length > 10, { timeout: 120_000 });
       local.putObject("runs/held/control.json", JSON.stringify({ want }));
       const before = callsAtMs.length;
       expect(await running).toMatchObject({ status: "FAILED", error: want === "pause" ? "RunPaused" : "RunStopped" });
       // A call that had its slot may be on its way to the platform.
       expect(callsAtMs.length - before).toBeLessThanOrEqual(11);
       expect(progressOf("held")).toMatchObject({ finished: true, done: callsAtMs.length });
-      expect(linesOf("held")).toHaveLength(150);
+      expect(linesOf("held")).toHaveLength(60);
       expect(await local.over(await local.start("rekeyFleet", input))).toMatchObject({ status: "SUCCEEDED" });
       for (const deviceId of deviceIds) expect(local.simulator.devices.get(deviceId)?.history).toHaveLength(1);
     },
-    60_000,
   );
 
   test("whose bucket is down for a while goes on, and no device has two codes", async () => {
@@ -32,14 +32,14 @@ describe("a run under way", () => {
     const deviceIds = local.simulator.devices.many(120);
     local.putObject("devices.csv", csvOf(deviceIds));
     const running = local.start("rekeyFleet", { run: "bucket", key: "devices.csv", callsPerMinute }).then(local.over);
-    await vi.waitUntil(() => callsAtMs.length > 20, { timeout: 60_000 });
+    await vi.waitUntil(() => callsAtMs.length > 20, { timeout: 120_000 });
     await local.objects.down();
     await delay(3_000);
     await local.objects.up();
     expect(await running).toMatchObject({ status: "SUCCEEDED" });
     expect(linesOf("bucket").map(({ status }) => status)).toEqual(Array(120).fill("done"));
     for (const deviceId of deviceIds) expect([deviceId, codesOf(deviceId).size]).toEqual([deviceId, 1]);
-  }, 90_000);
+  });
 
   test("beside another one keeps to one pace with it", async () => {
     await begin();
@@ -52,7 +52,7 @@ describe("a run under way", () => {
     for (const ended of await Promise.all(runs)) expect(ended).toMatchObject({ status: "SUCCEEDED" });
     expect(local.simulator.application.throttled).toBe(0);
     expect([...linesOf("first"), ...linesOf("second")].map(({ status }) => status)).toEqual(Array(120).fill("done"));
-  }, 60_000);
+  });
 
   test("whose first devices are not well stops before the others", async () => {
     await begin();

@@ -73,7 +73,7 @@ describe("a run", () => {
     const input = { run: "resumed", key: "devices.csv", callsPerMinute, timeout: 0, includeCode: true };
     const executionArn = await local.start("rekeyFleet", input, "first-try");
     const begun = () => deviceIds.filter((deviceId) => codesOf(deviceId).size > 0).length;
-    await vi.waitUntil(() => begun() > 20, { timeout: 60_000 });
+    await vi.waitUntil(() => begun() > 20, { timeout: 120_000 });
     await local.client.send(new StopExecutionCommand({ executionArn }));
     expect(begun()).toBeLessThan(300);
     expect(await local.over(executionArn)).toMatchObject({ status: "ABORTED" });
@@ -116,9 +116,9 @@ describe("a run", () => {
     const deviceIds = local.simulator.devices.many(120);
     local.putObject("devices.csv", csvOf(deviceIds));
     const running = local.start("rekeyFleet", { run: "outage", key: "devices.csv", callsPerMinute }).then(local.over);
-    await vi.waitUntil(() => callsAtMs.length > 10, { timeout: 60_000 });
+    await vi.waitUntil(() => callsAtMs.length > 10, { timeout: 120_000 });
     await local.simulator.down();
-    await vi.waitUntil(() => (progressOf("outage").stopped?.tries ?? 0) > 1, { timeout: 60_000 });
+    await vi.waitUntil(() => (progressOf("outage").stopped?.tries ?? 0) > 1, { timeout: 120_000 });
     await local.simulator.up();
     expect(await running).toMatchObject({ status: "SUCCEEDED" });
     expect(linesOf("outage").map(({ status }) => status)).toEqual(Array(120).fill("done"));

@@ -52,6 +52,7 @@ describe.skipIf(browser === undefined)(`in Chromium ${browser?.version() ?? "(NO
     if (browser === undefined) throw new Error("Left out without a browser");
     wrong.length = 0;
     page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.setDefaultTimeout(120_000);
     page.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) wrong.push(message.text());
     });
@@ -95,7 +96,7 @@ describe.skipIf(browser === undefined)(`in Chromium ${browser?.version() ?? "(NO
     await page.getByLabel("New IMEI").press("Enter");
     await expect.poll(said).toMatch(/^zendesk was answered 202 after \d+ ms; its operation is desk-/);
     const note = page.locator("#notes li").first();
-    await note.waitFor({ timeout: 20_000 });
+    await note.waitFor();
     expect(desk.on("zendesk", "35436")).toHaveLength(before + 1);
     expect(await note.textContent()).toContain(simulator.devices.get("device-2")?.verifyCode);
     if (process.env["REKEY_SCREENSHOT"] === undefined) return;
@@ -124,12 +125,12 @@ describe.skipIf(browser === undefined)(`in Chromium ${browser?.version() ?? "(NO
     await page.getByLabel("New IMEI").fill("860000000000007");
     await page.getByRole("button", { name: "Send", exact: true }).click();
     const waiting = page.locator("#waiting li");
-    await waiting.waitFor({ timeout: 20_000 });
+    await waiting.waitFor();
     expect(await waiting.textContent()).toMatch(
       /^device-7 waits since [\d:]+: The device is online\.\nSwitch the old device off/,
     );
     await page.getByRole("button", { name: "Take offline: device-7" }).click();
-    await page.locator("#notes li").filter({ hasText: "device-7" }).waitFor({ timeout: 20_000 });
+    await page.locator("#notes li").filter({ hasText: "device-7" }).waitFor();
     await expect.poll(() => waiting.count()).toBe(0);
   });
 
@@ -155,7 +156,7 @@ describe.skipIf(browser === undefined)(`in Chromium ${browser?.version() ?? "(NO
     };
     store?.objects.set("rekey-local-fleet/runs/meters/progress.json", Buffer.from(JSON.stringify(progress)));
     const run = page.locator("#fleets li");
-    await run.waitFor({ timeout: 20_000 });
+    await run.waitFor();
     expect(await run.textContent()).toBe(
       "meters 4 of 10waits: PlatformUnavailableError, It is down; 3 done, 1 failed, 2 wait",
     );
@@ -212,7 +213,7 @@ describe.skipIf(browser === undefined)(`in Chromium ${browser?.version() ?? "(NO
     await page.getByLabel("Device", { exact: true }).selectOption("device-6");
     await page.getByRole("button", { name: "Send", exact: true }).click();
     const note = page.locator("#notes li").filter({ hasText: "device-6" });
-    await note.waitFor({ timeout: 20_000 });
+    await note.waitFor();
     const text = await note.textContent();
     expect(text).toContain(simulator.devices.get("device-6")?.verifyCode ?? `the code of device-6 in ${text}`);
   });
