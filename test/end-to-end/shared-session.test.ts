@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Mood } from "../../local/secrets-endpoint/moods.ts";
+import { leaseTermMs } from "../../shared/platform/lease.ts";
 import { parseSession, requestToken, sessionText } from "../../shared/platform/session-document.ts";
 import { errorOf, type Rekey, startRekey } from "./rekey.ts";
 
@@ -41,6 +42,17 @@ function tell(scenario: string, mood: Mood, loginsBefore: number, outcomes: read
   return { logins: logins() - loginsBefore, failed };
 }
 
+/**
+ * How many logins there may be beside the ones of living holders: one that this machine kept from coming to its end within
+ * the lease's term is relieved, as a dead one is. None where all was over sooner.
+ */
+function reliefs(): number {
+  const { log } = rekey.secrets.counters;
+  const moves = log.filter(({ operation }) => operation === "UpdateSecretVersionStage");
+  const spanMs = (moves.at(-1)?.atMs ?? 0) - (moves[0]?.atMs ?? 0);
+  return Math.floor(spanMs / leaseTermMs);
+}
+
 /** A store that guards nothing lets some of twenty log in at once; no call may fail for it. */
 const moods: readonly (readonly [Mood, number])[] = [
   ["documented", 1],
@@ -57,14 +69,15 @@ describe.each(moods)("twenty cold sandboxes, each a process of its own, in a sto
     const ids = rekey.simulator.devices.many(40);
     const storm = tell("empty session", mood, 0, await refreshAll(ids.slice(0, 20)));
     expect(storm.failed).toEqual([]);
-    expect(storm.logins).toBeLessThanOrEqual(most);
+    expect(storm.logins).toBeLessThanOrEqual(most + reliefs());
     expect(new Set(rekey.lambda.sandboxes("refreshDeviceKey").map(({ pid }) => pid)).size).toBe(20);
     endToken();
     await rekey.lambda.recycle();
     const before = logins();
+    rekey.secrets.counters.log.length = 0;
     const end = tell("token ended", mood, before, await refreshAll(ids.slice(20)));
     expect(end.failed).toEqual([]);
-    expect(end.logins).toBeLessThanOrEqual(most);
+    expect(end.logins).toBeLessThanOrEqual(most + reliefs());
   });
 
   test("all succeed while the token is killed from outside, with two more logins at most", async () => {
