@@ -71,5 +71,17 @@ export function openFleet(texts: Readonly<Record<string, string>> = {}, fates: r
     );
   };
   const linesOf = (key: string) => linesIn(objects.texts.get(`runs/june/${key}`));
-  return { ...world, texts: objects.texts, lines, plan, batch, conclude, manifest, jsonIn, linesOf, clock };
+  return {
+    ...world,
+    bucket: objects,
+    texts: objects.texts,
+    lines,
+    plan,
+    batch,
+    conclude,
+    manifest,
+    jsonIn,
+    linesOf,
+    clock,
+  };
 }

@@ -52,7 +52,12 @@ describe("a run that begins", () => {
     expect(answer).toMatchObject({
       plan: { warnings: [expect.stringMatching(/^The run lasts longer than its codes/)] },
     });
-    expect(await opened(95).plan({ key: "june.csv", timeout: 0 })).toMatchObject({ plan: { warnings: [] } });
+    for (const timeout of [0, 60]) {
+      expect(await opened(95).plan({ key: "june.csv", timeout })).toMatchObject({ plan: { warnings: [] } });
+    }
+    expect(await opened(601).plan({ key: "june.csv", callsPerMinute: 10, timeout: 3_600 })).toMatchObject({
+      plan: { warnings: [expect.stringContaining("2 hours at 10 calls a minute, and a code ends after 1 hours.")] },
+    });
   });
 
   test("is told of values that look wrong, without being refused", async () => {
@@ -121,6 +126,38 @@ test("a run that is begun again with other options is told what they mean for wh
     },
   });
   expect(fleet.jsonIn("owner.json")).toBe("later");
+});
+
+test("what is new, changed or to be tried again takes the run's time, and what is done takes none", async () => {
+  const fleet = openFleet({ "june.csv": "deviceId,nodeId\nd-1,n-1\nd-2,n-2\nd-3,n-3" });
+  await fleet.plan({ key: "june.csv", callsPerMinute: 10 });
+  fleet.device.online = true;
+  await fleet.batch();
+  await fleet.conclude();
+  fleet.texts.set("june.csv", "deviceId,nodeId\nd-1,n-1\nd-2,other\nd-3,n-3\nd-4,n-4");
+  const answer = await fleet.plan({ key: "june.csv", run: "june", callsPerMinute: 10, timeout: 60 }, "later");
+  const { lines, minutes, warnings } = "plan" in answer ? answer.plan : expect.fail("Refused");
+  expect(lines.added + lines.changed + lines.again).toBe(4);
+  expect([lines.changed > 0, lines.again > 0, minutes]).toEqual([true, true, 0.4]);
+  // Nothing is done whose code could end at another time.
+  expect(warnings).toEqual([]);
+});
+
+test("a run that goes on with its own timeout is told nothing of it", async () => {
+  const fleet = opened();
+  await fleet.plan({ key: "june.csv" });
+  await fleet.batch();
+  await fleet.conclude();
+  expect(await fleet.plan({ key: "june.csv", run: "june" }, "later")).toMatchObject({ plan: { warnings: [] } });
+});
+
+test("a bucket that does not answer is no refusal: the step is tried again", async () => {
+  const fleet = opened();
+  fleet.bucket.isDown = true;
+  await expect(fleet.plan({ key: "june.csv" })).rejects.toMatchObject({ name: "StoreUnavailableError" });
+  fleet.bucket.isDown = false;
+  fleet.bucket.get = () => Promise.reject(new TypeError("inside"));
+  await expect(fleet.plan({ key: "june.csv" })).rejects.toThrow(TypeError);
 });
 
 test("an execution has the name of a run", () => {

@@ -1,10 +1,20 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Fate } from "../platform/one-device.ts";
 import { openFleet } from "./fleet.ts";
 
 const csv = "deviceId,nodeId\nd-1,n-1\nd-2,n-2\nd-3,n-3";
 const fate = (answer: Fate["answer"]): Fate => ({ tookMs: 20, answer, acts: true, thenOnline: false });
 const outKey = "1/round-1/fresh/1.out.jsonl";
+
+/** A run of so many devices, to be planned. */
+function openFleetOf(count: number) {
+  const lines = Array.from({ length: count }, (_, at) => `d-${at},n-${at}`);
+  return async (input: object) => {
+    const fleet = openFleet({ "june.csv": ["deviceId,nodeId", ...lines].join("\n") });
+    await fleet.plan({ key: "june.csv", ...input });
+    return fleet;
+  };
+}
 
 /** A run with one batch, planned. */
 async function planned(fates: readonly Fate[] = [], input: object = {}) {
@@ -62,6 +72,35 @@ test("a device for which no further call is left in its time waits for the next 
   const fleet = await planned(lost);
   const { waiting } = await fleet.batch({ callsPerMinute: 1 });
   expect(waiting).toBeGreaterThan(0);
+});
+
+describe("a batch behind the first devices of a run", () => {
+  const many = openFleetOf(9);
+
+  test("is not begun while these have not been worked off, and is where there are none", async () => {
+    const careful = await many({ callsPerMinute: 1, canary: 1 });
+    expect(await careful.batch({}, 1)).toMatchObject({ done: 0, next: "over" });
+    expect(careful.calls).toEqual([]);
+    const free = await many({ callsPerMinute: 1 });
+    expect(await free.batch({}, 1)).toMatchObject({ next: "over" });
+    expect(free.calls.length).toBeGreaterThan(0);
+  });
+});
+
+describe("devices that fail", () => {
+  const failing = "deviceId,nodeId,expectedNodeId\nd-1,n-1,other\nd-2,n-2,other\nd-3,n-3,other";
+
+  test.each([
+    [0, 3, "over"],
+    [2, 2, "stop"],
+  ])(
+    "end a batch when they are %d (0: never): %d have failed, and what is next is %s",
+    async (maxFailures, failed, next) => {
+      const fleet = openFleet({ "june.csv": failing });
+      await fleet.plan({ key: "june.csv", toleratedFailurePercentage: 100, maxFailures });
+      expect(await fleet.batch({ callsPerMinute: 60 })).toMatchObject({ failed, next });
+    },
+  );
 });
 
 test("a batch that another execution has taken over stops", async () => {
