@@ -3,13 +3,15 @@ import type { Clock } from "../runtime/clock.ts";
 // What a late timer may make up for; the minute's own limit holds all the same.
 const maxArrears = 2;
 const mostAhead = 3;
-/** Five seconds at the usual pace, after which a ticket that was refused tries again. */
-const firstPauseSlots = 8;
+const firstPauseSlots = 6;
 const longestPauseSlots = 100;
 const longestLagMs = 500;
 const minuteMs = 60_000;
 /** A refusal that comes so soon after a rest shows that others need more room. */
 const quietMs = 30_000;
+/** What a refusal leaves of the pace, which grows back by one call a minute each minute. */
+const shrinking = 0.92;
+const leastPace = 10;
 
 /**
  * Says when each call of a run may be made: never more than so many in any minute, and evenly spaced, which holds
@@ -22,7 +24,10 @@ const quietMs = 30_000;
 export class Pacer {
   readonly #clock: Clock;
   #isClosed = true;
+  #limit = 1;
+  /** What the platform has room for, as far as its refusals tell; the limit at most. */
   #pace = 1;
+  #grownAtMs = 0;
   #nextAtMs = 0;
   #restsUntilMs = 0;
   #pauseSlots = firstPauseSlots;
@@ -41,7 +46,10 @@ export class Pacer {
   /** Begins to give calls, at a pace and without a past; until then none is given. */
   open(callsPerMinute: number): void {
     this.#isClosed = false;
-    this.#pace = callsPerMinute;
+    // What a warm sandbox has learnt holds on.
+    if (callsPerMinute !== this.#limit) this.#pace = callsPerMinute;
+    this.#limit = callsPerMinute;
+    this.#grownAtMs = this.#clock.elapsed();
     this.#nextAtMs = this.#clock.elapsed() + this.#slotMs;
     this.#restsUntilMs = 0;
     this.#pauseSlots = firstPauseSlots;
@@ -91,14 +99,16 @@ export class Pacer {
 
   /**
    * The platform refused for want of quota: somebody else needs room, a call for each that the run leaves out. It rests,
-   * twice as long each time, until it was {@link served} half a minute after a rest.
+   * twice as long each time until it was {@link served} half a minute after a rest, and goes on a little more slowly.
    */
   refused(): void {
     // Those that were under way when the rest began tell nothing new.
     if (this.#clock.elapsed() < this.#restsUntilMs) return;
-    this.#restsUntilMs = Math.max(this.#nextAtMs, this.#clock.elapsed() + this.#pauseSlots * this.#slotMs);
+    const restMs = (this.#pauseSlots * minuteMs) / this.#limit;
+    this.#restsUntilMs = Math.max(this.#nextAtMs, this.#clock.elapsed() + restMs);
     this.#nextAtMs = this.#restsUntilMs;
     this.#pauseSlots = Math.min(longestPauseSlots, this.#pauseSlots * 2);
+    this.#pace = Math.max(Math.min(leastPace, this.#limit), this.#pace * shrinking);
   }
 
   /** The platform served a call. */
@@ -109,9 +119,10 @@ export class Pacer {
 
   /** Another pace from the next call on. */
   setPace(callsPerMinute: number): void {
-    if (callsPerMinute === this.#pace) return;
+    if (callsPerMinute === this.#limit) return;
     this.#nextAtMs += minuteMs / callsPerMinute - this.#slotMs;
     this.#pace = callsPerMinute;
+    this.#limit = callsPerMinute;
   }
 
   /** No further call is given, to those who wait for one neither. */
@@ -132,7 +143,7 @@ export class Pacer {
    * rests.
    */
   get #freeAtMs(): number {
-    const oldest = this.#sentAtMs[this.#sentAtMs.length + this.#unsent - this.#pace];
+    const oldest = this.#sentAtMs[this.#sentAtMs.length + this.#unsent - Math.floor(this.#pace)];
     if (oldest === undefined) return this.#nextAtMs;
     return Math.max(this.#nextAtMs, oldest + minuteMs + Math.min(this.#slotMs / 2, longestLagMs));
   }
@@ -168,13 +179,16 @@ export class Pacer {
   }
 
   #take(): void {
+    const nowMs = this.#clock.elapsed();
+    this.#pace = Math.min(this.#limit, this.#pace + (nowMs - this.#grownAtMs) / minuteMs);
+    this.#grownAtMs = nowMs;
     const arrearsMs = Math.min(maxArrears, Math.floor(this.#pace * 0.03)) * this.#slotMs;
     this.#nextAtMs = Math.max(this.#nextAtMs, this.#clock.elapsed() - arrearsMs) + this.#slotMs;
   }
 
   #send(): true {
     this.#sentAtMs.push(this.#clock.elapsed());
-    if (this.#sentAtMs.length > 2 * this.#pace) this.#sentAtMs = this.#sentAtMs.slice(-this.#pace);
+    if (this.#sentAtMs.length > 2 * this.#limit) this.#sentAtMs = this.#sentAtMs.slice(-this.#limit);
     return true;
   }
 }
