@@ -16,6 +16,8 @@ describe("a value", () => {
     ["9d385017-c611-2287-01d2-2104cc95c371", "9d385017-c611-2287-01d2-2104cc95c371"],
     ["meter_17.4-b", "meter_17.4-b"],
     ["METER-17", "METER-17"],
+    ["8.6E+14", "8.6E+14"],
+    ["8,63704e+14", "8,63704e+14"],
   ])("such as devices have, %j, is shown as it is", (text, shown) => {
     expect([plain(text), isShownWhole(text)]).toEqual([shown, true]);
   });
@@ -27,6 +29,10 @@ describe("a value", () => {
     ["https://evil.example/x?a=1", "https···evil·example·x·a·1"],
     ["mailto:ines@acme.com", "mailto·ines·acme·com"],
     ["tel:+491234", "tel··491234"],
+    ["+491234", "·491234"],
+    ["E+1", "E·1"],
+    ["1E+", "1E·"],
+    ["1E++1", "1E··1"],
     [":tada:", "·tada:"],
     ["a:tada:b", "a·tada:b"],
     ["_x_", "·x·"],
