@@ -12,16 +12,17 @@ import {
   shareRefused,
   told,
 } from "./findings.ts";
-import { quota, startStage } from "./stage.ts";
+import { quota, startStage, until } from "./stage.ts";
 import { type Habits, startStranger, strangersDevice } from "./stranger.ts";
 
 const latencyMs = 2_000;
 const limitSeconds = 120;
-/** Twice as many calls at once, each minute, as a run leaves free. */
-const habits: Habits = { loginEveryMs: 20_000, burstEveryMs: 60_000, callsAtOnce: 10 };
+/** As many calls at once, each minute, as a run leaves free. */
+const habits: Habits = { loginEveryMs: 20_000, burstEveryMs: 60_000, callsAtOnce: 5 };
 
 /**
- * A run whose application a stranger uses, too: it logs in, which kills our token, and calls in bursts.
+ * A run whose application a stranger uses, too: it logs in, which kills our token, and calls in bursts, until each device
+ * was asked for once. (A conflict that goes on for longer than six minutes uses up what may be renewed.)
  *
  * Of a minute's hundred calls, the run may make what the stranger leaves. Both are counted as the platform does, calls
  * that it refused for want of quota left out, from the run's first call until each device was asked for once: later on
@@ -35,7 +36,22 @@ export async function crowded(devices: number): Promise<Finding[]> {
   const stranger = startStranger(stage.simulator, habits);
   try {
     const { ended } = await stage.begin("crowded", deviceIds, { limitSeconds });
-    const ending = await ended;
+    let isOver = false;
+    const over = ended.then((ending) => {
+      isOver = true;
+      return ending;
+    });
+    const unseen = new Set(deviceIds);
+    await until(
+      () => {
+        for (const { deviceId } of stage.calls) unseen.delete(deviceId);
+        return isOver || unseen.size === 0;
+      },
+      3_600_000,
+      "a call for each device",
+    );
+    stranger.stop();
+    const ending = await over;
     const round = firstRound(stage.calls, deviceIds);
     const isStrangers = ({ deviceId }: { deviceId: string }) => deviceId === strangersDevice;
     const own = stage.calls.filter((call) => !isStrangers(call));
