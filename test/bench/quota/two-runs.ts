@@ -33,7 +33,10 @@ export async function twoRuns(devices: number): Promise<Finding[]> {
       return [
         holds(`the ${run} execution`, ending === undefined ? "" : endingOf(ending), "SUCCEEDED"),
         ...rightLines(stage, run, deviceIds),
-        told(`calls of the ${run} run`, `${own.length}, from ${from} to ${to}, over after ${seconds(afterMs)}`),
+        told(
+          `calls of the ${run} run`,
+          `${own.length} (${rounded((100 * own.length) / stage.calls.length)} %), from ${from} to ${to}, over after ${seconds(afterMs)}`,
+        ),
       ];
     });
     const all = fleets.flatMap(({ deviceIds }) => deviceIds);
@@ -44,21 +47,20 @@ export async function twoRuns(devices: number): Promise<Finding[]> {
       judged("calls a minute of both", perMinute(round), { most: 96 }),
       told("both over after", seconds(Math.max(...endings.map(({ afterMs }) => afterMs)))),
       told("as long as one run of as many devices at 95 a minute", seconds((all.length * 60_000) / 95)),
-      told(
-        "most calls of one run between two of the other",
-        `${longestStretch(round.map(({ deviceId }) => deviceId.split("-")[0] ?? ""))} (${rounded(100 / 2)} % each in the end)`,
-      ),
+      told("whose calls followed each other", turnsOf(round.map(({ deviceId }) => deviceId.split("-")[0] ?? ""))),
     ];
   } finally {
     await stage.close();
   }
 }
 
-function longestStretch(whose: readonly string[]): number {
-  let [longest, length] = [0, 0];
-  for (const [at, one] of whose.entries()) {
-    length = one === whose[at - 1] ? length + 1 : 1;
-    longest = Math.max(longest, length);
+/** Such as "first 100, second 100". */
+function turnsOf(whose: readonly string[]): string {
+  const turns: { readonly run: string; calls: number }[] = [];
+  for (const run of whose) {
+    const last = turns.at(-1);
+    if (last?.run === run) last.calls += 1;
+    else turns.push({ run, calls: 1 });
   }
-  return longest;
+  return turns.map(({ run, calls }) => `${run} ${calls}`).join(", ");
 }
