@@ -14,8 +14,7 @@ interface Stage {
   readonly workflows: StepFunctions | undefined;
 }
 
-/** @param withWorkflows without them, everything is done within the answer */
-async function startStage(withWorkflows: boolean): Promise<Stage> {
+async function startStage(withWorkflows: boolean, environment: Readonly<Record<string, string>>): Promise<Stage> {
   const simulator = await startPlatformSimulator({ quota: { calls: 100_000, windowMs: 60_000 } });
   const desk = await startTicketDesk();
   let workflows: StepFunctions | undefined;
@@ -27,6 +26,7 @@ async function startStage(withWorkflows: boolean): Promise<Stage> {
       ticketDeskPart(desk),
       ...(withWorkflows ? workflowParts({ timeScale: 0.01, onStart: (running) => (workflows = running) }) : []),
     ],
+    environment,
     webhookSources: {
       ...sources,
       reads: { ...shared?.configuration, secrets: [secretOf("reads")], reply: "result" },
@@ -44,15 +44,19 @@ async function startStage(withWorkflows: boolean): Promise<Stage> {
  * The local cloud with a ticket desk for the tests of one file, and a device of its own for each of them.
  *
  * @param withWorkflows without them, everything is done within the answer
+ * @param environment of every function, beside its own and in place of it; asked for when all begins
  */
-export function useTicketStage(withWorkflows: boolean) {
+export function useTicketStage(
+  withWorkflows: boolean,
+  environment: () => Promise<Record<string, string>> = async () => ({}),
+) {
   let stage: Stage;
   let device: Device = { deviceId: "", imei: "" };
   let count = 0;
   /** What each event said, so that its repeats say the same. */
   const payloads = new Map<string, object>();
   beforeAll(async () => {
-    stage = await startStage(withWorkflows);
+    stage = await startStage(withWorkflows, await environment());
   });
   afterAll(() => stage.system.close());
   beforeEach(() => {
