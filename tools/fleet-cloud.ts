@@ -27,7 +27,7 @@ const local = {
 };
 
 // A line that was cut says nothing: without limits a call would wait for ever.
-const patience = { connectionTimeout: 5_000, requestTimeout: 15_000, throwOnRequestTimeout: true };
+const patience = { connectionTimeout: 5_000, requestTimeout: 10_000, throwOnRequestTimeout: true };
 
 /**
  * AWS where both are named, in the region of the workflow, with the credentials that the SDK finds; else what

@@ -121,7 +121,9 @@ async function tellResult({ run, input, out, removed }: Followed, cloud: Cloud, 
   const result = await link.hold(() => fetchResult(cloud.objects, run, out));
   if (result === undefined) return;
   for (const { error, count, lines, advice } of failuresByError(result.failures)) {
-    console.log(`${error || "not tried"}: ${count}, such as line ${lines.join(", ")}. ${advice}`);
+    console.log(
+      `${error || "other"}: ${count}, such as line${lines.length === 1 ? "" : "s"} ${lines.join(", ")}. ${advice}`,
+    );
   }
   const { done, failed, waiting, untried } = result.counts;
   console.log(
@@ -132,5 +134,5 @@ async function tellResult({ run, input, out, removed }: Followed, cloud: Cloud, 
   if (failed === 0 || input === undefined) return;
   const file = failedFileOf(out);
   await writeFailed(input, result.failures, file);
-  console.log(`Failed: ${file}, ${counted(failed, "line")}: correct them in the input, and send that again`);
+  console.log(`Failed: ${file}, ${counted(failed, "line")}: correct what is wrong in the input, and send that again`);
 }

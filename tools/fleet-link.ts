@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { memberOf } from "../shared/json.ts";
-import { codeOf, wordsOf } from "./fleet-words.ts";
+import { codeOf, reasonOf } from "./fleet-words.ts";
 
 /** Nothing more can be heard; `isGone` where what was asked for is not there any more. */
 export class LostError extends Error {
@@ -35,11 +35,11 @@ export function createLink(patienceSeconds: number, pauseMs: number, say: (text:
   const lost = (error: unknown) => {
     if (own.has(codeOf(error))) throw error;
     const names = namesOf(error);
-    if (gone.test(names)) throw new LostError(wordsOf(error), true);
+    if (gone.test(names)) throw new LostError(reasonOf(error), true);
     if (ended.test(names) || statusOf(error) === 403 || Date.now() - heardAtMs > patienceSeconds * 1_000) {
-      throw new LostError(wordsOf(error), false);
+      throw new LostError(reasonOf(error), false);
     }
-    if (!isSilent) say(`The connection is lost (${wordsOf(error)}). The run goes on; looking for it again`);
+    if (!isSilent) say(`The connection is lost (${reasonOf(error)}). The run goes on; looking for it again`);
     isSilent = true;
   };
   return {

@@ -13,19 +13,30 @@ export function dollarsOf(dollars: number): string {
 
 /** What failed, without a stack, and what to do where that is known. */
 export function wordsOf(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
-  const text = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+  const reason = reasonOf(error);
+  const cause = causeOf(error);
   const codes = [cause, ...(cause instanceof AggregateError ? cause.errors : [])].map(codeOf);
   if (codes.includes("ECONNREFUSED")) {
-    return "Nothing answers: run npm start in another terminal first, or name --bucket and --workflow";
+    return `Nothing answers: run npm start in another terminal first, or name --bucket and --workflow (${reason})`;
   }
-  if (/CredentialsProviderError|TokenProviderError/.test(text)) {
-    return `There are no credentials for AWS, or they have ended: sign in (aws sso login, or AWS_PROFILE) and try again. ${text}`;
+  if (/CredentialsProviderError|TokenProviderError/.test(reason)) {
+    return `There are no credentials for AWS, or they have ended: sign in (aws sso login, or AWS_PROFILE) and try again (${reason})`;
   }
-  if (/ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidAccessKeyId/.test(text)) {
-    return `AWS does not take these credentials, or they have ended: sign in and try again. ${text}`;
+  if (/ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidAccessKeyId/.test(reason)) {
+    return `AWS does not take these credentials, or they have ended: sign in and try again (${reason})`;
   }
-  return text;
+  return reason;
+}
+
+/** What failed, in its own words and those of its cause. */
+export function reasonOf(error: unknown): string {
+  const cause = causeOf(error);
+  const text = cause instanceof Error ? `${cause.name}: ${cause.message || codeOf(cause)}` : String(cause);
+  return error instanceof Error && cause !== error ? `${error.message}: ${text}` : text;
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? (error.cause ?? error) : error;
 }
 
 /** The code of a system's error, such as ENOENT; empty where it has none. */

@@ -135,25 +135,28 @@ export class InputLines {
     }
     const values = new Map<Column, string>();
     const faultsBefore = this.#faults;
+    let isTold = false;
     for (const [name, value] of Object.entries(fields)) {
       if (saidColumns.some((column) => column === name) || value === null) continue;
       if (!isColumn(name)) this.fault(line, `has ${fieldNamed(name)}, which is none of ${fleetColumns.join(", ")}`);
       else if (typeof value !== "string" && !(typeof value === "number" && name === "timeout")) {
         this.fault(line, `${name} must be a text`, name);
+        isTold ||= name === "deviceId";
       } else if (value === "" && name !== "deviceId") this.fault(line, `${name} is empty`, name);
       else values.set(name, String(value));
     }
-    this.#row(line, values, faultsBefore);
+    this.#row(line, values, { faultsBefore, isTold });
   }
 
-  #row(line: number, values: ReadonlyMap<Column, string>, faultsBefore = this.#faults): void {
+  #row(line: number, values: ReadonlyMap<Column, string>, { faultsBefore = this.#faults, isTold = false } = {}): void {
     this.#rows += 1;
     if (this.isFull) {
       this.fault(line, `is more than the ${this.#limit} devices that one run takes: make several runs`);
       return;
     }
     const { deviceId: device = "", nodeId: hardware = "" } = Object.fromEntries(values);
-    if (device === "") this.fault(line, this.#header === undefined ? missingDevice : mergedDevice, "deviceId");
+    if (device === "" && !isTold)
+      this.fault(line, this.#header === undefined ? missingDevice : mergedDevice, "deviceId");
     if (isTotal(device)) {
       this.fault(line, `deviceId${quoted("deviceId", device)} begins a line of totals: delete the line`, "deviceId");
       return;

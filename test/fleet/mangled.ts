@@ -149,7 +149,11 @@ export const mangledFiles: readonly Mangled[] = [
   {
     file: "imei-urns.csv",
     faults: [
-      [2, "nodeId", "is not an IMEI: it has 14 digits; either the check digit is missing, or a zero in front"],
+      [
+        2,
+        "nodeId",
+        "is not an IMEI: it has 14 digits, 15 are wanted; either the check digit is missing, or a zero in front",
+      ],
       [3, "nodeId", "is not an IMEI: it has 16 digits, as an IMEISV has; the 15 digits of the label are wanted"],
       [4, "nodeId", unwritten],
       [6, "nodeId", unwritten],

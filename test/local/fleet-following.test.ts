@@ -22,7 +22,8 @@ const path = (name: string) => join(folder, name);
 const here = () => ({ workflows: local.workflows.url, objects: local.objects.url });
 const changed = () => local.simulator.counters.requests.refreshDeviceKey;
 
-describe("a run that takes minutes, followed over a line of one's own,", () => {
+// Side by side: each waits for most of its time.
+describe.concurrent("a run that takes minutes, followed over a line of one's own,", () => {
   const lines: Line[] = [];
   beforeAll(async () => {
     const deviceIds = local.simulator.devices.many(2_000);
