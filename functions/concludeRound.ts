@@ -34,7 +34,7 @@ export const concludeRoundOutput = z.object({
   ...fleetCounts.shape,
   round: z.int(),
   manifestKey: z.string(),
-  /** Before the next round. */
+  /** For how long the next round waits before its first batch. */
   waitSeconds: z.int(),
   /** JSON lines, one a device. */
   resultKey: z.string(),

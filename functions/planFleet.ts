@@ -10,9 +10,9 @@ import type { Clock } from "../shared/runtime/clock.ts";
 import { createObjectStore, createS3Client, type ObjectStore } from "../shared/runtime/objects.ts";
 
 /**
- * The longest that a run tries: 30 days. A round takes 15 of the 25,000 events that an execution's history holds, and a
- * day has 32 rounds when each wait is drawn as short as it can be (45 minutes): 480 events a day, 14,400 in 30 days.
- * The rest is for what Step Functions repeats.
+ * The longest that a run tries: 30 days. A round takes 13 of the 25,000 events that an execution's history holds (its
+ * waits are in its batches' executions), and a day has 32 rounds when each wait is drawn as short as it can be (45
+ * minutes): 416 events a day, 12,480 in 30 days. The rest is for what Step Functions repeats.
  */
 const longestLimitSeconds = 30 * 86_400;
 /** Seven days: a run of a million devices lasts as long, and somebody has to drive to each device. */

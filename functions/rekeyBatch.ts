@@ -16,6 +16,8 @@ import { createObjectStore, createS3Client, type ObjectStore } from "../shared/r
 export const rekeyBatchInput = z.strictObject({
   execution: z.string(),
   item: batchEntry,
+  /** What is left of a wait that was begun. */
+  leftSeconds: z.int().check(z.minimum(0)),
   /** What planFleet answered as the run's input; only these are heeded. */
   input: z.object({
     run: z.string(),
@@ -33,7 +35,10 @@ export const rekeyBatchOutput = z.object({
   waiting: z.int(),
   /** It is over, or to be tried again after a while, or the run stops. */
   next: z.enum(["over", "again", "stop"]),
+  /** Before it is invoked again. */
   waitSeconds: z.int(),
+  /** Of the wait, after that. */
+  leftSeconds: z.int(),
 });
 
 interface Dependencies {
@@ -50,7 +55,7 @@ const deviceMs = 20_000;
 
 /** Re-keys the devices of a batch at the run's pace. */
 async function run(
-  { execution, item, input }: z.infer<typeof rekeyBatchInput>,
+  { execution, item, leftSeconds, input }: z.infer<typeof rekeyBatchInput>,
   { log }: Pick<Invocation, "log">,
   { platform, objects, clock, random, pacer }: Dependencies,
 ): Promise<z.infer<typeof rekeyBatchOutput>> {
@@ -65,7 +70,7 @@ async function run(
     return { expiresAtMs, replayed, codeKeyId: codeKey && codeKeyIdOf(codeKey, appId) };
   };
   const batch = {
-    ...{ ...item, execution, callsPerMinute, toleratedFailurePercentage, hasCanary: canary > 0 },
+    ...{ ...item, execution, leftSeconds, callsPerMinute, toleratedFailurePercentage, hasCanary: canary > 0 },
     maxFailures: maxFailures === 0 ? undefined : maxFailures,
   };
   const turns = createTurns(objects, name, `${name}/${execution}`, clock);

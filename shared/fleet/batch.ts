@@ -14,6 +14,8 @@ export interface Batch extends BatchEntry, Tolerance {
   readonly callsPerMinute: number;
   /** Some devices go first; batches need not come in their order. */
   readonly hasCanary: boolean;
+  /** So long it is not to be tried yet: whoever pauses a run that waits need not wait for it. */
+  readonly leftSeconds: number;
 }
 
 /** What working off a batch needs from outside. */
@@ -33,7 +35,10 @@ export interface BatchOutcome {
   readonly failed: number;
   readonly waiting: number;
   readonly next: "over" | "again" | "stop";
+  /** Until it is to be invoked again; a minute at most, since nobody looks at what is wanted meanwhile. */
   readonly waitSeconds: number;
+  /** How long it is to wait after that. */
+  readonly leftSeconds: number;
 }
 
 // A function ends after 10 minutes at the latest; what is left by then waits for the next round.
@@ -41,8 +46,15 @@ const longestBatchMs = 8 * 60_000;
 const keepMs = 5_000;
 const turnSeconds = 15;
 const firstPauseSeconds = 15;
-// An outage of a day takes 150 tries, of some 8 events each of the 25,000 that a batch's history holds.
 const longestPauseSeconds = 600;
+const longestWaitSeconds = 60;
+/**
+ * A batch's execution holds 25,000 events, and a wait of a minute takes nine of them: two to wait, five to look, two to
+ * branch. A try after 600 s, drawn a quarter longer, takes thirteen waits: a hundred of them 11,700 events, and the
+ * longest wait before a round (75 minutes) 675. More than half is left for what Step Functions repeats. The next batch
+ * goes on waiting.
+ */
+const mostTriesInOutage = 100;
 const mostDoubtfulTries = 12;
 /** Calls that may begin between two looks at what the operator wants. */
 const callsPerLook = 8;
@@ -70,6 +82,7 @@ export async function workOff(batch: Batch, dependencies: BatchDependencies): Pr
   if (batch.hasCanary && batch.batch > 0 && progress.round === 1 && progress.batches[0] === null) {
     return work.conclude({ kind: "over" });
   }
+  if (batch.leftSeconds > 0) return work.wait(batch.leftSeconds);
   if (!(await turns.take())) return work.conclude({ kind: "turn" });
   try {
     return await work.conclude(await work.shift());
@@ -137,13 +150,14 @@ class BatchWork {
         await this.#keep(end.reason);
         return this.#outcome("stop");
       case "turn":
-        return this.#outcome("again", turnSeconds);
+        return this.wait(turnSeconds);
       case "outage": {
         const tries = this.#shift?.served === true ? 0 : (this.#progress.stopped?.tries ?? 0);
         // It looked like an outage and does not end: then these devices have something in common, and wait for theirs.
         if (end.error.passing !== "outage" && tries >= mostDoubtfulTries) return this.conclude({ kind: "over" });
         const seconds = Math.min(longestPauseSeconds, firstPauseSeconds * 2 ** tries) * (0.75 + random() / 2);
-        return this.#pause(reasonOf(end.error), Math.ceil(seconds), tries + 1);
+        await this.#keepPause(reasonOf(end.error), Math.ceil(seconds), tries + 1);
+        return (tries + 1) % mostTriesInOutage === 0 ? this.#outcome("over") : this.wait(Math.ceil(seconds));
       }
       case "fault": {
         const { error } = end;
@@ -155,15 +169,19 @@ class BatchWork {
     }
   }
 
-  async #pause(reason: Reason, waitSeconds: number, tries: number): Promise<BatchOutcome> {
-    const nextTryAtMs = this.#dependencies.clock.now() + waitSeconds * 1_000;
-    await this.#keep({ ...reason, tries, nextTryAtMs });
-    return this.#outcome("again", waitSeconds);
+  /** Comes back so much later, and looks each minute at what is wanted. */
+  wait(seconds: number): BatchOutcome {
+    const waitSeconds = Math.min(longestWaitSeconds, seconds);
+    return { ...this.#outcome("again"), waitSeconds, leftSeconds: seconds - waitSeconds };
   }
 
-  #outcome(next: BatchOutcome["next"], waitSeconds = 0): BatchOutcome {
+  async #keepPause(reason: Reason, seconds: number, tries: number): Promise<void> {
+    await this.#keep({ ...reason, tries, nextTryAtMs: this.#dependencies.clock.now() + seconds * 1_000 });
+  }
+
+  #outcome(next: BatchOutcome["next"]): BatchOutcome {
     const { done, failed, waiting } = countLines(this.#current());
-    return { done, failed, waiting, next, waitSeconds };
+    return { done, failed, waiting, next, waitSeconds: 0, leftSeconds: 0 };
   }
 
   /** The batch's devices as they stand now. */

@@ -33,7 +33,7 @@ export interface Concluded extends FleetCounts {
   readonly total: number;
   readonly round: number;
   readonly manifestKey: string;
-  /** Before the next round. */
+  /** For how long the next round waits. */
   readonly waitSeconds: number;
   /** Lines that are done and not in this input; absent: none. */
   readonly removed?: number;
@@ -86,7 +86,12 @@ async function next(
 ): Promise<Concluded> {
   const { store, clock, random } = dependencies;
   const round = plan.round + 1;
-  const { settled, entries, counts, waitMs, hasFresh } = await sortRound(plan, conclusion, dependencies);
+  const { settled, untried, waiting, counts, waitMs } = await sortRound(plan, conclusion, dependencies);
+  const waitSeconds =
+    untried.length > 0 ? 0 : Math.ceil(Math.max(0, Math.min(waitMs / 1_000, waitBefore(round, random))));
+  const entries = [...untried, ...waiting].map((entry, batch) => ({
+    ...{ ...entry, batch, canary: false, afterSeconds: batch === 0 ? waitSeconds : 0 },
+  }));
   const manifestKey = `${store.folder(plan.generation)}/round-${round}/manifest.json`;
   const isLast = entries.length === 0;
   const all = { ...plan, settled: [...plan.settled, ...settled] };
@@ -104,7 +109,6 @@ async function next(
   };
   await store.writeProgress(written);
   await store.writePlan(after);
-  const waitSeconds = hasFresh ? 0 : Math.ceil(Math.max(0, Math.min(waitMs / 1_000, waitBefore(round, random))));
   return { ...concludedOf(after, written, isLast ? 0 : waitSeconds), ...verdict };
 }
 
@@ -130,8 +134,7 @@ async function sortRound(plan: RunPlan, { limitSeconds }: Conclusion, { store, c
   }
   const settled = await atRest.end();
   const [untried, waiting] = [await fresh.end(), await again.end()];
-  const numbered = [...untried, ...waiting].map((entry, batch) => ({ ...entry, batch, canary: false }));
-  return { settled, entries: numbered, counts: counter.counts, waitMs, hasFresh: untried.length > 0 };
+  return { settled, untried, waiting, counts: counter.counts, waitMs };
 }
 
 /** A device whose last try came after its limit, counted from its first, has failed; a round may last for days. */

@@ -197,7 +197,9 @@ async function writeLines(
     }
   }
   const settled = await atRest.end();
-  const entries = [...(await fresh.end()), ...(await again.end())].map((entry, batch) => ({ ...entry, batch }));
+  const entries = [...(await fresh.end()), ...(await again.end())].map((entry, batch) => ({
+    ...{ ...entry, batch, afterSeconds: 0 },
+  }));
   return { settled, entries, counts: { ...counts, removed: known.unmet } };
 }
 

@@ -24,6 +24,8 @@ export const batchEntry = z.object({
   firstLine: z.int(),
   /** These go first, and the run stops unless they are well. */
   canary: z.boolean(),
+  /** How long the round waits for its devices before this batch: the first one's wait is the round's. */
+  afterSeconds: z.int(),
 });
 
 /** One of {@link batchEntry}. */

@@ -151,7 +151,7 @@ export class PartsWriter {
 export class BatchesWriter {
   readonly #store: RunStore;
   readonly #folder: string;
-  readonly #entries: Omit<BatchEntry, "batch">[] = [];
+  readonly #entries: Omit<BatchEntry, "batch" | "afterSeconds">[] = [];
   readonly #underWay = new Set<Promise<void>>();
   #lines: FleetLine[] = [];
   #canary: number;
@@ -174,7 +174,7 @@ export class BatchesWriter {
     if (this.#lines.length >= (this.#canary > 0 ? this.#canary : this.#batchDevices)) await this.#flush();
   }
 
-  async end(): Promise<readonly Omit<BatchEntry, "batch">[]> {
+  async end(): Promise<readonly Omit<BatchEntry, "batch" | "afterSeconds">[]> {
     if (this.#lines.length > 0) await this.#flush();
     await Promise.all(this.#underWay);
     if (this.#failure !== undefined) throw this.#failure;

@@ -3,7 +3,7 @@ import type { FleetLine } from "../../shared/fleet/lines.ts";
 import { createTurns } from "../../shared/fleet/turns.ts";
 import { begin, failure, isoAfter, keys } from "./one-batch.ts";
 
-const over = { next: "over", waitSeconds: 0 };
+const over = { next: "over", waitSeconds: 0, leftSeconds: 0 };
 const none = { done: 0, failed: 0, waiting: 0, errors: {} };
 const lineOf = (line: number, status: "done" | "failed" | "waiting", more: Partial<FleetLine> = {}): FleetLine => ({
   ...{ line, deviceId: `d-${line}`, status, at: "2025-12-31T00:00:00.000Z" },
@@ -139,6 +139,38 @@ describe("while a batch is under way", () => {
     expect([calls, lastKept()?.stopped?.error]).toEqual([[], "RunStopped"]);
   });
 
+  test("a wait of any length is taken a minute at a time, and nobody is called meanwhile", async () => {
+    const { work, calls, kept } = await begin();
+    const waits: number[] = [];
+    for (let leftSeconds = 135; ; ) {
+      const outcome = await work({ leftSeconds });
+      if (outcome.next === "over") break;
+      expect([calls, kept]).toEqual([[], []]);
+      waits.push(outcome.waitSeconds);
+      leftSeconds = outcome.leftSeconds;
+    }
+    expect(waits).toEqual([60, 60, 15]);
+    expect(calls).toHaveLength(3);
+  });
+
+  test.each([
+    ["pause", "RunPaused"],
+    ["stop", "RunStopped"],
+  ] as const)("%s ends a wait at its next minute", async (want, error) => {
+    const { work, store, calls, lastKept } = await begin();
+    expect(await work({ leftSeconds: 3_600 })).toMatchObject({ next: "again", leftSeconds: 3_540 });
+    await store.writeControl({ want });
+    expect(await work({ leftSeconds: 3_540 })).toMatchObject({ next: "stop" });
+    expect([calls, lastKept()?.stopped?.error]).toEqual([[], error]);
+  });
+
+  test("an execution that takes over ends a wait, too", async () => {
+    const { work } = await begin();
+    await expect(work({ leftSeconds: 3_600, execution: "execution-0" })).rejects.toMatchObject({
+      name: "RunTakenOverError",
+    });
+  });
+
   test("an execution that takes over ends it, and nothing of it is kept from then on", async () => {
     const { time, work, store, bucket, calls, kept } = await begin({ devices: 40 });
     void time.sleep(8_500).then(() => store.writeOwner("execution-2"));
@@ -197,7 +229,7 @@ describe("two runs", () => {
     const { work, bucket, clock, calls, kept, time } = await begin({ devices: 20 });
     const july = createTurns(bucket, "july", "july/execution-7", clock);
     expect(await july.take()).toBe(true);
-    expect(await work()).toEqual({ done: 0, failed: 0, waiting: 0, next: "again", waitSeconds: 15 });
+    expect(await work()).toEqual({ done: 0, failed: 0, waiting: 0, next: "again", waitSeconds: 15, leftSeconds: 0 });
     expect([calls, kept]).toEqual([[], []]);
     await july.release();
     // June asked, so it is June's turn.

@@ -80,14 +80,15 @@ export function createDrivenRun(callsPerMinute: number) {
       const batch = {
         ...{ ...entry, hasCanary: false, execution: run.execution(), callsPerMinute, toleratedFailurePercentage },
       };
-      for (;;) {
-        const { next, waitSeconds } = await repeated(() => {
+      for (let leftSeconds = entry.afterSeconds; ; ) {
+        const { next, waitSeconds, ...left } = await repeated(() => {
           pacer.open(callsPerMinute);
-          return workOff(batch, { store, pacer, turns, clock, random: () => 0.5, rekey });
+          return workOff({ ...batch, leftSeconds }, { store, pacer, turns, clock, random: () => 0.5, rekey });
         });
         if (next === "stop") return false;
         if (next === "over") break;
         await time.sleep(waitSeconds * 1_000);
+        leftSeconds = left.leftSeconds;
       }
     }
     return true;
@@ -102,7 +103,6 @@ export function createDrivenRun(callsPerMinute: number) {
       const limits = { limitSeconds, toleratedFailurePercentage };
       const concluded = await repeated(() => run.end({ ...limits, stopped }, codeOf));
       if (concluded.state !== "running") return { ...concluded, counts };
-      await time.sleep(concluded.waitSeconds * 1_000);
     }
   }
 

@@ -73,8 +73,8 @@ export async function begin(options: Options = {}) {
     pacer.open(callsPerMinute);
     return workOff(
       {
-        ...{ ...keys, batch: 0, devices: given.length, firstLine: 1, canary: false, hasCanary: false },
-        ...{ execution: "execution-1", callsPerMinute, toleratedFailurePercentage: 100, ...changes },
+        ...{ ...keys, batch: 0, devices: given.length, firstLine: 1, canary: false, hasCanary: false, afterSeconds: 0 },
+        ...{ execution: "execution-1", callsPerMinute, toleratedFailurePercentage: 100, leftSeconds: 0, ...changes },
       },
       { store, pacer, turns, clock, random: () => 0.5, rekey },
     );

@@ -55,7 +55,7 @@ export function openFleet(texts: Readonly<Record<string, string>> = {}, fates: r
   const batch = async (changes: object = {}, at = 0) => {
     const item = (await manifest())[at];
     const input = { ...(planned["input"] as object), callsPerMinute: 600, ...changes };
-    const asked = rekeyBatch.input.parse({ execution: planned["execution"], item, input });
+    const asked = rekeyBatch.input.parse({ execution: planned["execution"], item, leftSeconds: 0, input });
     const dependencies = { platform: asking(world.platform, pacer), objects, clock, random, pacer };
     await openRun("june", objects).writeControl({ want: "run" });
     return rekeyBatch.output.parse(await rekeyBatch.run(asked, invocation, dependencies));

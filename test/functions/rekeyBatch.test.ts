@@ -25,7 +25,7 @@ async function planned(fates: readonly Fate[] = [], input: object = {}) {
 
 test("every device of the batch is re-keyed once, and its line says until when its code is valid", async () => {
   const fleet = await planned();
-  expect(await fleet.batch()).toEqual({ done: 3, failed: 0, waiting: 0, next: "over", waitSeconds: 0 });
+  expect(await fleet.batch()).toEqual({ done: 3, failed: 0, waiting: 0, next: "over", waitSeconds: 0, leftSeconds: 0 });
   expect(fleet.device.told.map((told) => told.split(" ")[0])).toEqual(["n-1", "n-2", "n-3"]);
   expect(fleet.linesOf(outKey)).toEqual(
     [1, 2, 3].map((at) => ({

@@ -29,7 +29,7 @@ async function execute(
     definitions[`rekey-local-${workflow}`] ?? {},
     input,
     { Execution: { Name: "hiccup" } },
-    { lambda, readObject: async () => '[{"inKey":"in","outKey":"out"}]', timeScale: 0.0001 },
+    { lambda, readObject: async () => '[{"inKey":"in","outKey":"out","afterSeconds":0}]', timeScale: 0.0001 },
     () => undefined,
   );
   return { ending: await running.ended, invoked };
@@ -93,7 +93,7 @@ describe("a fleet's run goes on, though", () => {
       },
       ...{ execution: "hiccup", plan: { ok: true, batches: 1 }, state: { manifestKey: "m" } },
     }),
-    rekeyBatch: () => ({ done: 1, failed: 0, waiting: 0, next: "over", waitSeconds: 0 }),
+    rekeyBatch: () => ({ done: 1, failed: 0, waiting: 0, next: "over", waitSeconds: 0, leftSeconds: 0 }),
     concludeRound: () => ({ finished: true, waitSeconds: 0 }),
   };
 
