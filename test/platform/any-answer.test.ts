@@ -34,7 +34,7 @@ test("whatever becomes of its calls, a refresh ends in time, in the wanted state
         expect(device.nodeId).toBe("new");
       }
     }),
-    { numRuns: 500, interruptAfterTimeLimit: 20_000 },
+    { numRuns: 500 },
   ));
 
 test("and the same request again, once the platform is well, brings the code that the device has", () =>
@@ -49,5 +49,5 @@ test("and the same request again, once the platform is well, brings the code tha
       if (before !== "") expect(verifyCode).toBe(before);
       expect(device.nodeId).toBe("new");
     }),
-    { numRuns: 500, interruptAfterTimeLimit: 20_000 },
+    { numRuns: 500 },
   ));

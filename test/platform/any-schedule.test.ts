@@ -167,8 +167,6 @@ const plans: readonly { readonly mood: Mood; readonly runs: number; readonly gua
   { mood: "lenient", runs: 30, guarded: false },
   { mood: "careless", runs: 30, guarded: false },
 ];
-const within = (numRuns: number) => ({ numRuns, interruptAfterTimeLimit: 20_000 });
-
 describe.each(plans)("in a store that is $mood", ({ mood, runs, guarded }) => {
   test("in any order of calls one login serves all, and another follows only where somebody asked for it", () =>
     fc.assert(
@@ -181,7 +179,7 @@ describe.each(plans)("in a store that is $mood", ({ mood, runs, guarded }) => {
         expect(world.logins.count).toBeLessThanOrEqual((guarded ? 1 : sandboxCount) + asked);
         if (guarded) expect(overlaps(sandboxes)).toBe(0);
       }),
-      within(runs),
+      { numRuns: runs },
     ));
 
   test("whatever dies, freezes, fails or logs in besides us: each call ends in time and by name, and the session recovers", () =>
@@ -204,7 +202,7 @@ describe.each(plans)("in a store that is $mood", ({ mood, runs, guarded }) => {
           expect(await comesAfterwards(outcome)).toBe(outcome.world.logins.current);
         },
       ),
-      within(runs),
+      { numRuns: runs },
     ));
 });
 
