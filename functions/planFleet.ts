@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
-import { appId, timeoutSeconds } from "../shared/device.ts";
+import { appId, codeOrigin, timeoutSeconds } from "../shared/device.ts";
 import { RekeyError } from "../shared/errors.ts";
 import { compareInput, judgeInput, type LineCounts, planGeneration } from "../shared/fleet/planning.ts";
 import { openRun, runName } from "../shared/fleet/run-store.ts";
-import { counted, notInInput } from "../shared/fleet/words.ts";
+import { counted, lasting, notInInput } from "../shared/fleet/words.ts";
 import { defineOperation } from "../shared/http/operation.ts";
 import { parseInput } from "../shared/http/parse-input.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
@@ -34,7 +34,7 @@ export const rekeyFleetInput = z.strictObject({
   /** Whether the result is to hold the codes. */
   includeCode: z._default(z.boolean(), false),
   /** What a code is made of where a line says none; `nodeId`: it is the nodeId, for devices whose agent wants that. */
-  code: z._default(z.enum(["derived", "nodeId"]), "derived"),
+  code: z._default(codeOrigin, "derived"),
   /** For devices whose line says none: seconds until the code ends. */
   timeout: z._default(timeoutSeconds, defaultTimeoutSeconds),
   /** For devices whose line says none: the application that owns them. */
@@ -159,7 +159,7 @@ function warningsOf(input: Input, timeoutBefore: unknown, lines: LineCounts, min
   const warnings: string[] = [];
   if (input.timeout > 0 && minutes * 60 > input.timeout) {
     warnings.push(
-      `The run lasts longer than its codes: ${Math.ceil(minutes / 60)} hours at ${input.callsPerMinute} calls a minute, and a code ends after ${Math.round(input.timeout / 3_600)} hours. Give a longer timeout, or split the input`,
+      `The run lasts longer than its codes: ${lasting(minutes)} at ${counted(input.callsPerMinute, "call")} a minute, and a code ends after ${lasting(input.timeout / 60)}. Give a longer timeout, or split the input`,
     );
   }
   if (lines.done > 0 && typeof timeoutBefore === "number" && timeoutBefore !== input.timeout) {

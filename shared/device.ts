@@ -33,3 +33,6 @@ export const timeoutSeconds = z.int().check(z.minimum(0), z.maximum(2_147_483_64
  * agent wants the two equal. What stands on a label is no secret, so the latter has to be asked for.
  */
 export const codeOrigin = z.enum(["derived", "nodeId"]);
+
+/** One of {@link codeOrigin}. */
+export type CodeOrigin = z.infer<typeof codeOrigin>;

@@ -188,7 +188,7 @@ async function control(run: string, cloud: Cloud, wanted: RunControl): Promise<n
   if (progress.finished) throw new UsageError(`Run ${run} is not under way`);
   await store.writeControl({ ...before, ...wanted });
   const said = wanted.want === "run" ? `goes at ${wanted.callsPerMinute} calls a minute` : `is told to ${wanted.want}`;
-  console.log(`Run ${run} ${said}; a batch hears of it within five seconds`);
+  console.log(`Run ${run} ${said}; a batch hears of it within five seconds, a run that waits within a minute`);
   return 0;
 }
 

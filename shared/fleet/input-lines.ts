@@ -1,4 +1,4 @@
-import { appId, deviceId, nodeId, timeoutSeconds, verifyCode } from "../device.ts";
+import { appId, type CodeOrigin, deviceId, nodeId, timeoutSeconds, verifyCode } from "../device.ts";
 import { hasCheckDigit, type ImeiForm, imeiIn } from "../imei.ts";
 import { faultsOf } from "../input-faults.ts";
 import { jsonOf } from "../json.ts";
@@ -38,7 +38,7 @@ export const maxDevices = 1_000_000;
 /** How an input is to be read. */
 export interface InputOptions {
   /** `nodeId`: every line without a code of its own needs a nodeId. Default `derived`. */
-  readonly code?: "derived" | "nodeId";
+  readonly code?: CodeOrigin;
   /** Each nodeId has to be an IMEI and is written so; absent: only what says `urn:imei:` of itself is looked at. */
   readonly imei?: ImeiForm | undefined;
   /** Default {@link maxDevices}. */
@@ -162,10 +162,13 @@ export class InputLines {
       return;
     }
     const faulty = [...values].flatMap(([name, value]) => (this.#isValue(line, name, value) ? [] : [name]));
+    const beforeImei = this.#faults;
     const nodeId = hardware === "" || faulty.includes("nodeId") ? hardware : this.#imei(line, hardware);
+    if (this.#faults > beforeImei) faulty.push("nodeId");
     if (this.#header === undefined || this.#header.includes("nodeId")) this.#nodeIds.add(line, nodeId);
-    this.#duplicate(line, "deviceId", device);
-    this.#duplicate(line, "nodeId", nodeId);
+    // What is not as it was meant is told once: two that a spreadsheet made alike are no duplicates.
+    if (!faulty.includes("deviceId")) this.#duplicate(line, "deviceId", device);
+    if (!faulty.includes("nodeId")) this.#duplicate(line, "nodeId", nodeId);
     if (this.#options.code === "nodeId" && !values.has("nodeId") && !values.has("verifyCode")) {
       this.fault(line, "nodeId is missing, which is to be the code", "nodeId");
     }

@@ -1,3 +1,4 @@
+import type { CodeOrigin } from "../device.ts";
 import { RekeyError } from "../errors.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { ObjectStore } from "../runtime/objects.ts";
@@ -20,7 +21,7 @@ export interface PlanInput {
   readonly timeout: number;
   readonly appId?: string | undefined;
   /** `nodeId`: a line's code is its nodeId. */
-  readonly code: "derived" | "nodeId";
+  readonly code: CodeOrigin;
   /** So many lines go first; 0: none. */
   readonly canary: number;
 }

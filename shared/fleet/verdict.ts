@@ -1,4 +1,5 @@
 import type { FleetCounts } from "./counts.ts";
+import { counted } from "./words.ts";
 
 /** How many devices of a run may fail. */
 export interface Tolerance {
@@ -23,7 +24,7 @@ export function tooManyFailed(failed: number, total: number, tolerance: Toleranc
   if (failed < maxFailures && failed * 100 <= toleratedFailurePercentage * total) return undefined;
   return {
     error: "TooManyDevicesFailed",
-    cause: `${failed} of ${total} devices failed, more than are tolerated. ${whatThen}`,
+    cause: `${failed} of ${counted(total, "device")} failed, more than are tolerated. ${whatThen}`,
   };
 }
 
@@ -32,6 +33,6 @@ export function canaryFailed({ done, failed, waiting }: FleetCounts): Reason | u
   if (failed === 0 && done > 0) return undefined;
   return {
     error: "CanaryFailed",
-    cause: `Of the first devices ${done} are done, ${failed} failed and ${waiting} wait. Look into the result; resume goes on with the others.`,
+    cause: `Of the first ${counted(done + failed + waiting, "device")}: ${done} done, ${failed} failed, ${waiting} waiting. Look into the result; resume goes on with the others.`,
   };
 }

@@ -3,6 +3,11 @@ export function counted(number: number, noun: string): string {
   return `${number} ${number === 1 ? noun : `${noun}s`}`;
 }
 
+/** Minutes in words, rounded up; hours where they are many. */
+export function lasting(minutes: number): string {
+  return minutes < 90 ? counted(Math.max(1, Math.ceil(minutes)), "minute") : counted(Math.ceil(minutes / 60), "hour");
+}
+
 /** What is told of lines that a run knows and an input leaves out. */
 export function notInInput(removed: number): string {
   return `${counted(removed, "line")} of the run ${removed === 1 ? "is" : "are"} not in this input: what is done stays so, what is not is tried no more, and the result leaves both out`;

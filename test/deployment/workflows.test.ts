@@ -154,6 +154,18 @@ test("a workflow is started by an event, and an event that cannot be delivered l
   expect(JSON.stringify(packaged.template.Resources["DeadLettersPolicy"])).toContain("events.amazonaws.com");
 });
 
+test("the topic that is made for the alarms takes what EventBridge tells of a run's end, which bears no condition", () => {
+  expect(ofType(packaged, "AWS::SNS::TopicPolicy")).toHaveLength(1);
+  const { PolicyDocument } = propertiesOf("AlarmTopicPolicy") as { PolicyDocument: { Statement: object[] } };
+  const statement = PolicyDocument.Statement.find((one) => JSON.stringify(one).includes("events.amazonaws.com"));
+  expect(statement).toEqual({
+    ...{ Sid: "EventsOfThisAccount", Effect: "Allow", Principal: { Service: "events.amazonaws.com" } },
+    ...{ Action: "sns:Publish", Resource: { Ref: "AlarmTopic" } },
+  });
+  const topic = { "Fn::If": ["HasTopic", expect.any(String), { Ref: "AlarmTopic" }] };
+  expect(propertiesOf("FleetEndedRule")["Targets"]).toMatchObject([{ Arn: topic }]);
+});
+
 test.each([
   [
     "names what there is not",

@@ -257,3 +257,9 @@ test("a million devices are a run, and what follows them is not looked at", asyn
   const message = "is more than the 2 devices that one run takes: make several runs";
   expect([devices.length, faults]).toEqual([2, [{ line: 4, message }]]);
 });
+
+test("values that a spreadsheet made alike are told once each, not as duplicates besides", async () => {
+  const mangled = expect.stringContaining("8.63704E+14");
+  expect(await faultsIn("deviceId,nodeId\nd-1,8.63704E+14\nd-2,8.63704E+14\n")).toEqual([mangled, mangled]);
+  expect(await faultsIn("deviceId\n8.63704E+14\n8.63704E+14\n")).toEqual([mangled, mangled]);
+});

@@ -61,7 +61,7 @@ describe("a run under way", () => {
     const input = { run: "canary", key: "devices.csv", callsPerMinute };
     expect(await local.over(await local.start("rekeyFleet", { ...input, canary: 3 }))).toMatchObject({
       ...{ status: "FAILED", error: "CanaryFailed" },
-      cause: expect.stringContaining("Of the first devices 2 are done, 1 failed and 0 wait."),
+      cause: expect.stringContaining("Of the first 3 devices: 2 done, 1 failed, 0 waiting."),
     });
     expect(linesOf("canary").map(({ status }) => status)).toEqual([
       "failed",
