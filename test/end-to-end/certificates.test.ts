@@ -61,7 +61,7 @@ const cases: readonly [string, SimulatorOptions, Record<string, unknown>][] = [
 
 describe.each(cases)("a platform with %s", (_, options, secret) => {
   test.each(["login", "change"])(
-    "is a ConfigurationError at the first request, a %s: nothing is sent, and each invocation connects once",
+    "is a ConfigurationError at the first request, a %s: nothing is sent, and each invocation connects once, the first one once ahead besides",
     async (first) => {
       const { rekey, connections } = await start(options, secret);
       if (first === "change") storeToken(rekey);
@@ -72,7 +72,8 @@ describe.each(cases)("a platform with %s", (_, options, secret) => {
         expect(JSON.stringify(outcome)).not.toMatch(/BEGIN|s3cret|CERT_|issuer/);
       }
       expect(rekey.simulator.counters.total).toBe(0);
-      expect(connections()).toBe(rounds);
+      // The one ahead serves the first invocation if that comes before it has failed.
+      expect([rounds, rounds + 1]).toContain(connections());
       const status = await rekey.http("GET", "/status");
       expect([status.status, status.json.platform.error]).toEqual([503, "ConfigurationError"]);
     },
@@ -101,11 +102,12 @@ test("a platform that hangs up on our client certificate without a word is asked
   const { certificate: clientCertificate, key: clientKey } = stranger.client;
   const { rekey, connections } = await start({}, { clientCertificate, clientKey });
   expect(errorOf(await rekey.refresh({ deviceId: "device-1" }))).toBe("PlatformUnavailableError");
-  expect(connections()).toBe(1);
+  // One of them ahead.
+  expect([1, 2]).toContain(connections());
   storeToken(rekey);
   // Whether a change was read before the connection ended, nobody can tell from here.
   const outcome = await rekey.refresh({ deviceId: "device-1", nodeId: "n", idempotencyKey: "k" });
   expect(errorOf(outcome)).toBe("OutcomeUnknownError");
-  expect(connections()).toBeLessThanOrEqual(11);
+  expect(connections()).toBeLessThanOrEqual(12);
   expect(rekey.simulator.counters.total).toBe(0);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { senders } from "../../local/ticket-desk/senders.ts";
+import { presetNames } from "../../shared/webhook/presets.ts";
 import { isSourceName, readSource } from "../../shared/webhook/source.ts";
 import { isTicketId } from "../../shared/webhook/ticket-api.ts";
 import { faultsOf } from "./source-faults.ts";
@@ -18,7 +19,7 @@ describe("a source's configuration", () => {
     [
       "an unknown preset",
       { preset: "trello", fields },
-      "preset is not valid: it must be zendesk, jira, pagerduty, github, linear, standard-webhooks, shared-secret or hmac",
+      `preset is not valid: it must be ${presetNames.slice(0, -1).join(", ")} or ${presetNames.at(-1)}`,
     ],
     ["no preset", { fields }, "preset is missing: it must be zendesk, jira,"],
     [
