@@ -16,7 +16,7 @@ export interface Followed {
   /** Absent where a verb goes on with a run whose input is elsewhere. */
   readonly input: LocalInput | undefined;
   readonly out: string;
-  /** How many lines of the run its input leaves out. */
+  /** How many lines of the run its input leaves out that the input before had. */
   readonly removed: number;
   /** How long the run is looked for where nothing is heard of it. */
   readonly patienceSeconds: number;

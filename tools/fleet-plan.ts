@@ -30,7 +30,10 @@ export async function findRun(objects: ObjectStore, input: Judged): Promise<Foun
   return found;
 }
 
-/** What the lines of a file are to a run; no run: all are new. */
+/**
+ * What the lines of a file are to a run; no run: all are new. Removed is what the input before had and this one leaves
+ * out.
+ */
 export async function compare(
   objects: ObjectStore,
   run: FoundRun | undefined,
@@ -45,7 +48,18 @@ export async function compare(
         counts[known.meet(withDefaults(entry.device, { ...options, code: input.code })).kind] += 1;
     }
   }
-  return { ...counts, removed: known.unmet };
+  return { ...counts, removed: known.unmet - (await leftOutBefore(objects, run, known)) };
+}
+
+/** How many of the lines that an input does not have an earlier one left out already: they are no news. */
+async function leftOutBefore(objects: ObjectStore, run: FoundRun | undefined, known: KnownLines): Promise<number> {
+  if (run === undefined || known.unmet === 0) return 0;
+  const store = openRun(run.run, objects);
+  let count = 0;
+  for (const { key } of run.plan.removed) {
+    for await (const lines of store.streamLines(key)) count += lines.filter((line) => !known.wasMet(line)).length;
+  }
+  return count;
 }
 
 // Dollars, list prices of eu-central-1 in 2026, rounded up; no free tier.

@@ -1,0 +1,45 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { compare } from "../../tools/fleet-plan.ts";
+import { createRun, done } from "../fleet/whole-run.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "rekey-fleet-plan-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const csv = (...numbers: number[]) => ["deviceId,nodeId", ...numbers.map((one) => `d-${one},n-${one}`)];
+
+test("lines that an input left out are told of once, not at each later start", async () => {
+  const { plan, work, end, store, objects } = createRun();
+  const removed = async (...numbers: number[]) => {
+    const file = join(folder, "devices.csv");
+    await writeFile(file, csv(...numbers).join("\n"));
+    const known = (await store.readPlan()) ?? expect.fail("There is no plan");
+    const lines = await compare(
+      objects,
+      { run: "june", plan: known, share: 1 },
+      { file, imei: undefined, code: "derived" },
+      {
+        timeout: 600,
+      },
+    );
+    return [lines.removed, lines.done];
+  };
+  await plan(csv(1, 2, 3, 4));
+  await work(done);
+  await end();
+  expect(await removed(1, 2, 3, 9)).toEqual([1, 3]);
+  await plan(csv(1, 2, 3, 9));
+  // Under way with this very input.
+  expect(await removed(1, 2, 3, 9)).toEqual([0, 3]);
+  await work(done);
+  await end();
+  expect(await removed(1, 2, 3, 9)).toEqual([0, 4]);
+  // One more is left out; one that was is there again, as done as it was.
+  expect(await removed(1, 2, 9)).toEqual([1, 3]);
+  expect(await removed(1, 2, 4, 9)).toEqual([1, 4]);
+});
