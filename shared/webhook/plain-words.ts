@@ -96,7 +96,8 @@ export function plainFaults(faults: readonly TicketFault[], imei: ImeiForm | und
       const subject =
         imei === undefined ? subjects[path] : (subjects[path] ?? path).replace("hardware's number", "IMEI");
       const value = /^[\p{L}\p{N}.,+-]{1,40}$/u.test(written) ? ` ${written}` : "";
-      return `${subject}${value} ${message.replace(/^is not an IMEI: it /, "")}`;
+      // How a number has to be sent is for whoever set the sender up.
+      return `${subject}${value} ${message.replace(/^is not an IMEI: it |: it has to be sent as a text$/g, "")}`;
     })
     .join("; ");
 }

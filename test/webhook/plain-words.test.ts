@@ -33,7 +33,7 @@ describe("a technician is told in plain words", () => {
     ],
     [
       "8.63704E+14",
-      "The new IMEI 8.63704E+14 is a rounded number, of which digits were lost before it was sent: it has to be sent as a text",
+      "The new IMEI 8.63704E+14 is a rounded number, of which digits were lost before it was sent",
     ],
     ['"49015420323751O"', "The new IMEI 49015420323751O is not digits alone; the 15 digits of the label are wanted"],
     ["null", "The new IMEI is missing"],
