@@ -82,9 +82,10 @@ function afterRefusal(booked: Booking, issuedAtMs: number, nowMs: number): Allow
     return booking({ ...booked, conflictSinceMs: nowMs }, message, nowMs);
   }
   const used = Math.max(1, usedOf(booked.refusedUntilMs, refusedRate, nowMs));
-  const isLively = used < refusedRate.burst - keptForLater && used * livelyMs <= nowMs - sinceMs;
-  const spaceMs = Math.min(longestSpaceMs, Math.max(shortestSpaceMs, isLively ? 0 : lengthMs));
-  if (spaceMs > ageMs) return { allowed: false, afterMs: spaceMs - ageMs, message };
+  const byLengthMs = Math.min(longestSpaceMs, Math.max(shortestSpaceMs, lengthMs)) - ageMs;
+  const byAverageMs = Math.max(shortestSpaceMs - ageMs, sinceMs + used * livelyMs - nowMs);
+  const afterMs = used < refusedRate.burst - keptForLater ? Math.min(byLengthMs, byAverageMs) : byLengthMs;
+  if (afterMs > 0) return { allowed: false, afterMs, message };
   return booking({ ...booked, conflictSinceMs: sinceMs }, message, nowMs);
 }
 

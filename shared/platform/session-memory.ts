@@ -27,12 +27,11 @@ export class SessionMemory {
   readonly earlyMs: number;
   /** The token that was used last. */
   kept: Token | undefined;
-  /** The token that the platform refused last. */
-  refused: Token | undefined;
   /** A session of our own, in place of the stored one of its version: it could not be published. */
   apart: StoredSession | undefined;
   /** The end of the renewal that is under way here; it rejects as that fails. */
   renewal: Promise<void> | undefined;
+  #refused: Token | undefined;
   #earlyFailedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(dependencies: Required<SessionDependencies>) {
@@ -50,9 +49,14 @@ export class SessionMemory {
     this.#earlyFailedAtMs = this.dependencies.clock.now();
   }
 
+  /** The platform refused a token; that of an older one says nothing about the kept one. */
+  noteRefusal(token: Token): void {
+    if (token.accessToken === this.kept?.accessToken) this.#refused = token;
+  }
+
   /** Resolves when the kept token is not about to be replaced because it was refused. */
   async settled(): Promise<void> {
-    const isRefused = this.refused !== undefined && this.refused.accessToken === this.kept?.accessToken;
+    const isRefused = this.#refused !== undefined && this.#refused.accessToken === this.kept?.accessToken;
     // Why a renewal failed is for those to say who need one: the token that is kept may serve them yet.
     if (isRefused) await this.renewal?.catch(() => undefined);
   }

@@ -45,7 +45,7 @@ export function createSession({ random = Math.random, ...dependencies }: Session
     },
     current: async (deadline) => (await pursue({ kind: "stored" }, deadline)).token,
     replace(than, deadline) {
-      memory.refused = than;
+      memory.noteRefusal(than);
       return pursue({ kind: "other", than }, deadline);
     },
     async doubt(than, deadline) {

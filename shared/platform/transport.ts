@@ -172,7 +172,7 @@ function peerOf({ baseUrl, secureContexts, serverName }: Credentials) {
   const isSecure = secureContexts.length > 0;
   const host = baseUrl.hostname.replace(/^\[|\]$/g, "");
   const port = Number(baseUrl.port === "" ? (isSecure ? 443 : 80) : baseUrl.port);
-  const target = { host, port, rejectUnauthorized: true, ...expectedName(serverName) };
+  const target = { host, port, rejectUnauthorized: true, ...expectedName(host, serverName) };
   // As the agent's own connections.
   const lasting = { ...target, keepAlive: true, noDelay: true, ALPNProtocols: ["http/1.1"] };
   return {
@@ -213,7 +213,6 @@ function follow(
   return new Promise((resolve) => {
     let phase: Phase = "connecting";
     let socket: Socket | undefined;
-    let stood = false;
     const onData = () => {
       if (phase !== "reading") phase = "answering";
     };
@@ -232,14 +231,11 @@ function follow(
       socket = assigned;
       assigned.prependListener("data", onData);
       // A reused connection has connected long ago, and one that was begun ahead may have.
-      stood = request.reusedSocket || isConnected(assigned);
-      if (stood) phase = "asked";
+      if (request.reusedSocket || isConnected(assigned)) phase = "asked";
       else assigned.once(connectedEvent(assigned), () => (phase = "asked"));
     });
-    // Of a new connection, the verdict on our certificate may come as late as this.
-    const isDead = (cause: unknown) =>
-      stood && phase === "asked" && (request.reusedSocket || connectionFault(cause, phase) === undefined);
-    request.on("error", (cause) => (isDead(cause) ? end("dead") : fail(cause)));
+    const isDead = () => request.reusedSocket && phase === "asked";
+    request.on("error", (cause) => (isDead() ? end("dead") : fail(cause)));
     // Not before has the agent its connection back, for the next request.
     const closed = new Promise((free) => request.once("close", free));
     request.once("response", (response) => {

@@ -21,9 +21,8 @@ export function createTrust(secureContexts: readonly SecureContext[]) {
   };
 }
 
-/** What the platform's certificate has to be for, where it is not the host; an IP address may not stand in SNI. */
-export function expectedName(serverName: string | undefined) {
-  if (serverName === undefined) return {};
+/** By which name the platform is asked for, and what its certificate has to be for; an IP address may not stand in SNI. */
+export function expectedName(host: string, serverName = host) {
   if (isIP(serverName) === 0) return { servername: serverName };
   const check = (_: string, certificate: PeerCertificate) => checkServerIdentity(serverName, certificate);
   return { servername: "", checkServerIdentity: check };

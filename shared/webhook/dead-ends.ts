@@ -31,7 +31,8 @@ function deadEndOf(path: string, event: unknown): DeadEnd | undefined {
       if (members.some((member) => keysOf(member).includes(missing))) return undefined;
       const key = /^\[\s*([^=\]]+?)\s*=/.exec(missing)?.[1];
       const present = members.flatMap((member) => (key === undefined ? keysOf(member) : [memberOf(member, key)]));
-      return { path, under, missing, present: [...new Set(present.map(String))] };
+      const shown = present.filter((one) => typeof one === "string" || typeof one === "number").map(String);
+      return { path, under, missing, present: [...new Set(shown)] };
     }
     [under, found] = [further, next];
   }

@@ -84,6 +84,9 @@ const subjects: Readonly<Record<string, string>> = {
   expectedNodeId: "The old hardware's number",
   timeout: "The time for which the code shall be valid",
   ticketId: "The ticket's number",
+  appId: "The application that the ticket names",
+  requester: "The requester of it",
+  deliveryId: "The number of the event",
 };
 
 /**
@@ -93,8 +96,8 @@ const subjects: Readonly<Record<string, string>> = {
 export function plainFaults(faults: readonly TicketFault[], imei: ImeiForm | undefined): string {
   return faults
     .map(({ path, message, written = "" }) => {
-      const subject =
-        imei === undefined ? subjects[path] : (subjects[path] ?? path).replace("hardware's number", "IMEI");
+      const words = subjects[path] ?? path;
+      const subject = imei === undefined ? words : words.replace("hardware's number", "IMEI");
       const value = /^[\p{L}\p{N}.,+-]{1,40}$/u.test(written) ? ` ${written}` : "";
       // How a number has to be sent is for whoever set the sender up.
       return `${subject}${value} ${message.replace(/^is not an IMEI: it |: it has to be sent as a text$/g, "")}`;

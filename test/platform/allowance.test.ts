@@ -58,7 +58,10 @@ describe("a refused token", () => {
     const since = { conflictSinceMs: startMs - 100 * secondMs, refusedUntilMs: startMs + 6 * 30 * minuteMs };
     expect(allowanceOf(session(startMs - secondMs, since), "refused", startMs)).toMatchObject({ allowed: true });
     const more = { ...since, refusedUntilMs: startMs + 7 * 30 * minuteMs };
-    expect(allowanceOf(session(startMs - secondMs, more), "refused", startMs)).toMatchObject({ allowed: false });
+    expect(allowanceOf(session(startMs - secondMs, more), "refused", startMs)).toMatchObject({
+      allowed: false,
+      afterMs: 12 * secondMs,
+    });
   });
 
   test.each([

@@ -1,3 +1,4 @@
+import { createSecureContext, type TlsOptions } from "node:tls";
 import { describe, expect, test } from "vitest";
 import * as odd from "./odd-certificates.ts";
 import {
@@ -224,6 +225,23 @@ const fine: readonly (readonly [string, () => Promise<Peer> | Peer])[] = [
 test.each(fine)("a platform with %s is well at each entrance", async (_, peer) => {
   const { login, change, status, ahead } = await outcomes(await start(await peer()));
   expect([login, change, status, ...ahead].map(({ name }) => name)).toEqual(Array(6).fill("ok"));
+});
+
+test("a platform is asked for by its host's name at each entrance, so that a gateway before it can tell", async () => {
+  const asked: string[] = [];
+  const { certificate, key } = await sign({ issuer: root, extensions: [named("localhost")] });
+  const SNICallback: TlsOptions["SNICallback"] = (name, serve) => {
+    asked.push(name);
+    serve(null, createSecureContext({ cert: certificate, key }));
+  };
+  const peer = {
+    tls: { ...tls13, cert: proper.certificate, key: proper.key, SNICallback },
+    secret: { serverName: null },
+  };
+  const { login, change, status, ahead } = await outcomes(await start(peer, "localhost"));
+  expect([login, change, status, ...ahead].map(({ name }) => name)).toEqual(Array(6).fill("ok"));
+  expect([...new Set(asked)]).toEqual(["localhost"]);
+  expect(asked.length).toBeGreaterThanOrEqual(6);
 });
 
 describe("authorities of one name without key identifiers", async () => {

@@ -79,8 +79,11 @@ afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
-/** Starts a peer for one test. @returns the credentials that lead to it */
-export async function start({ tls, raw, renegotiates: again = false, secret = {} }: Peer): Promise<Credentials> {
+/** Starts a peer for one test. @returns the credentials that lead to it, by the host that `baseUrl` shall name */
+export async function start(
+  { tls, raw, renegotiates: again = false, secret = {} }: Peer,
+  hostname = "127.0.0.1",
+): Promise<Credentials> {
   const sockets = new Set<Socket>();
   const server: Server =
     tls === undefined
@@ -101,7 +104,7 @@ export async function start({ tls, raw, renegotiates: again = false, secret = {}
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  const baseUrl = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const baseUrl = `https://${hostname}:${(server.address() as AddressInfo).port}`;
   const base = { baseUrl, appId: "a", secret: "s", ca: root.certificate, serverName: host };
   return parseCredentials(JSON.stringify({ ...base, ...secret }), "v");
 }

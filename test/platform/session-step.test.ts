@@ -119,8 +119,13 @@ const cases: readonly Case[] = [
   },
   {
     when: "a conflict of a minute goes on",
+    seen: { wish: other, session: war(minuteMs, 1_000, nowMs + 6 * 30 * minuteMs) },
+    does: { step: "fail", why: "allowance", afterMs: 35_000 },
+  },
+  {
+    when: "a conflict of a minute may have its next renewal in three seconds",
     seen: { wish: other, session: war(minuteMs, 1_000, nowMs + 4 * 30 * minuteMs) },
-    does: { step: "fail", why: "allowance", afterMs: 59_000 },
+    does: { step: "wait", pauseMs: 3_000 },
   },
   {
     when: "a conflict of a minute had few renewals for its length",

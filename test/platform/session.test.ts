@@ -76,6 +76,18 @@ describe("a live session", () => {
     expect((await replaced).token.accessToken).toBe("token-2");
   });
 
+  test("that is being replaced is given to nobody for the late refusal of an older one, either", async () => {
+    const session = world.open();
+    const first = await session.token(within(15_000));
+    const second = (await session.replace(first, within(15_000))).token;
+    world.logins.milliseconds = 2_000;
+    const replaced = session.replace(second, within(15_000));
+    await world.time.sleep(1_000);
+    const late = session.replace(first, within(15_000));
+    expect((await session.token(within(15_000))).accessToken).toBe("token-3");
+    await Promise.all([replaced, late]);
+  });
+
   test("that was refused serves on where it could not be replaced", async () => {
     const session = world.open();
     const old = await session.token(within(15_000));

@@ -31,10 +31,7 @@ describe("a technician is told in plain words", () => {
       '"8,63704E+14"',
       "The new IMEI 8,63704E+14 is a rounded number, as a spreadsheet writes one; the 15 digits of the label are wanted",
     ],
-    [
-      "8.63704E+14",
-      "The new IMEI 8.63704E+14 is a rounded number, of which digits were lost before it was sent",
-    ],
+    ["8.63704E+14", "The new IMEI 8.63704E+14 is a rounded number, of which digits were lost before it was sent"],
     ['"49015420323751O"', "The new IMEI 49015420323751O is not digits alone; the 15 digits of the label are wanted"],
     ["null", "The new IMEI is missing"],
   ])("that the new IMEI %s will not do", async (imei, words) => {
@@ -67,6 +64,14 @@ describe("a technician is told in plain words", () => {
       );
     }
   });
+});
+
+test.each([
+  ["requester", "The requester of it has several values"],
+  ["appId", "The application that the ticket names has several values"],
+])("%s can be at fault, too, in a source without IMEIs", async (field, words) => {
+  const source = { when: "device = 'device-3'", fields: { deviceId: "device", [field]: "several" } };
+  expect((await told('{"device":"device-3","several":["a","b"]}', source)).told).toBe(words);
 });
 
 test("the device is named where it could be read, and the sender is told by the source's own names", async () => {
