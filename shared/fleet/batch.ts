@@ -141,8 +141,7 @@ class BatchWork {
     const { random } = this.#dependencies;
     switch (end.kind) {
       case "over": {
-        const own = countLines(this.#current());
-        const reason = this.#batch.canary ? canaryFailed(own) : undefined;
+        const reason = this.#canaryFailed();
         if (this.#shift !== undefined) await this.#keep(reason);
         return this.#outcome(reason === undefined ? "over" : "stop");
       }
@@ -157,7 +156,9 @@ class BatchWork {
         if (end.error.passing !== "outage" && tries >= mostDoubtfulTries) return this.conclude({ kind: "over" });
         const seconds = Math.min(longestPauseSeconds, firstPauseSeconds * 2 ** tries) * (0.75 + random() / 2);
         await this.#keepPause(reasonOf(end.error), Math.ceil(seconds), tries + 1);
-        return (tries + 1) % mostTriesInOutage === 0 ? this.#outcome("over") : this.wait(Math.ceil(seconds));
+        if ((tries + 1) % mostTriesInOutage !== 0) return this.wait(Math.ceil(seconds));
+        // What the pause says stays for the next batch to go on with; where the first devices are not well there is none.
+        return this.#canaryFailed() === undefined ? this.#outcome("over") : this.conclude({ kind: "over" });
       }
       case "fault": {
         const { error } = end;
@@ -173,6 +174,11 @@ class BatchWork {
   wait(seconds: number): BatchOutcome {
     const waitSeconds = Math.min(longestWaitSeconds, seconds);
     return { ...this.#outcome("again"), waitSeconds, leftSeconds: seconds - waitSeconds };
+  }
+
+  /** Why nothing may come after this batch. */
+  #canaryFailed(): Reason | undefined {
+    return this.#batch.canary ? canaryFailed(countLines(this.#current())) : undefined;
   }
 
   async #keepPause(reason: Reason, seconds: number, tries: number): Promise<void> {
