@@ -19,7 +19,9 @@ const leastPace = 10;
  * distance without knowing of each other.
  *
  * A device begins when a call is free, and that call is its own; whatever else is sent for it (a login, a repeat, a
- * reading back) asks for another one.
+ * reading back) asks for another one. Where that cannot wait as long as the distance lasts (it waits for half its
+ * time-out, so mostly at a pace below twelve), up to three are sent ahead of their distance and their minute, and later
+ * ones make up for them.
  */
 export class Pacer {
   readonly #clock: Clock;
@@ -80,7 +82,7 @@ export class Pacer {
 
   /**
    * Resolves when a call may be sent, before devices that wait to begin. Where the pace is so slow that nobody could
-   * wait for the next one, three may be ahead of it.
+   * wait for the next one, three may be ahead of it, except in a rest.
    *
    * @param withinMs how long the call can wait
    * @returns false: it must not be sent
@@ -170,7 +172,8 @@ export class Pacer {
       const atMs = this.#freeAtMs;
       if (this.#isClosed) return false;
       if (atMs <= nowMs) break;
-      if (this.#slotMs > withinMs && atMs - nowMs <= mostAhead * this.#slotMs) break;
+      const rests = nowMs < this.#restsUntilMs;
+      if (!rests && this.#slotMs > withinMs && atMs - nowMs <= mostAhead * this.#slotMs) break;
       if (atMs > untilMs) return false;
       await this.#clock.sleep(atMs - nowMs);
     }

@@ -59,7 +59,7 @@ export class Shift {
     this.#lookedAtMs = options.clock.elapsed();
   }
 
-  /** Whether any device was served. */
+  /** Whether the platform served any device, be it by an answer that is about the device. */
   get served(): boolean {
     return this.#served;
   }
@@ -110,12 +110,10 @@ export class Shift {
   }
 
   async #one(device: FleetLine): Promise<void> {
-    const { rekey, pacer, clock } = this.#options;
+    const { rekey, clock } = this.#options;
     try {
       const { codeKeyId, expiresAtMs, replayed } = await rekey(device);
-      pacer.served();
-      this.#served = true;
-      this.#endStreak();
+      this.#wasServed();
       this.#enter(device, {
         status: "done",
         ...(codeKeyId === undefined ? {} : { codeKeyId }),
@@ -158,13 +156,14 @@ export class Shift {
       if (!this.#doubtful.has(line)) this.#streak += 1;
       this.#doubtful.add(line);
     } else if (error.name !== "PlatformThrottledError") {
-      this.#served = true;
-      this.#endStreak();
+      this.#wasServed();
     }
     if (this.#streak >= maxStreak) this.#end ??= { kind: "outage", error };
   }
 
-  #endStreak(): void {
+  #wasServed(): void {
+    this.#options.pacer.served();
+    this.#served = true;
     this.#streak = 0;
     this.#doubtful.clear();
   }

@@ -60,6 +60,22 @@ describe("a device that is refused", () => {
     expect(await work()).toMatchObject({ done: 6 });
     expect(begunAtMs().slice(0, 6).map(Math.round)).toEqual(begun);
   });
+
+  test.each<[name: ErrorName | undefined]>([[undefined], ["DeviceOnlineError"], ["DeviceNotFoundError"]])(
+    "for want of quota is followed by a short rest again when others were answered meanwhile, be it %s",
+    async (name) => {
+      const { work, begunAtMs } = await begin({
+        devices: 60,
+        fail: (line) => {
+          if (line === 1 || line === 50) return failure("PlatformThrottledError");
+          return name && failure(name);
+        },
+      });
+      await work();
+      const [begun = 0, next = 0] = begunAtMs().slice(49);
+      expect(Math.round((next - begun) / 1_000)).toBe(6);
+    },
+  );
 });
 
 describe("an outage", () => {

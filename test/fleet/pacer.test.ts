@@ -112,6 +112,21 @@ test.each([1, 5, 20])(
   },
 );
 
+test("nobody is ahead while the run rests, however slow its pace", async () => {
+  const clock = fixedClock();
+  const pacer = opened(5, clock);
+  await pacer.begin();
+  pacer.refused();
+  // The call that the device began with is its own.
+  expect(await pacer.permit(5_000)).toBe(true);
+  await clock.sleep(6 * 12_000 - 5_001);
+  expect(await pacer.permit(5_000)).toBe(false);
+  await clock.sleep(5_001);
+  const given = [];
+  for (let call = 0; call < 6; call += 1) given.push(await pacer.permit(5_000));
+  expect(given).toEqual([true, true, true, true, false, false]);
+});
+
 test("a device that ends without a call leaves it to the next one", async () => {
   const clock = fixedClock();
   const pacer = opened(60, clock);
