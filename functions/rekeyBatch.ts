@@ -74,12 +74,7 @@ async function run(
     maxFailures: maxFailures === 0 ? undefined : maxFailures,
   };
   const turns = createTurns(objects, name, `${name}/${execution}`, clock);
-  pacer.open(callsPerMinute);
-  try {
-    return await workOff(batch, { store: openRun(name, objects), pacer, turns, clock, random, rekey });
-  } finally {
-    pacer.close();
-  }
+  return workOff(batch, { store: openRun(name, objects), pacer, turns, clock, random, rekey });
 }
 
 function requestOf({ deviceId, nodeId, expectedNodeId, verifyCode, timeout, appId }: FleetLine) {

@@ -21,6 +21,7 @@ export interface Batch extends BatchEntry, Tolerance {
 /** What working off a batch needs from outside. */
 export interface BatchDependencies {
   readonly store: RunStore;
+  /** Open while devices are worked on, and only then. */
   readonly pacer: Pacer;
   readonly turns: Turns;
   readonly clock: Clock;
@@ -119,7 +120,6 @@ class BatchWork {
     this.#lines = new Map(known.map((line) => [line.line, line]));
     this.#callsPerMinute = control.callsPerMinute ?? batch.callsPerMinute;
     this.#keptAtMs = dependencies.clock.elapsed();
-    dependencies.pacer.setPace(this.#callsPerMinute);
   }
 
   async shift(): Promise<End> {
@@ -133,7 +133,12 @@ class BatchWork {
     });
     // Those that failed may have it for themselves; whether the platform is there, others show sooner.
     const untried = todo.filter(({ status }) => status === undefined);
-    return this.#shift.work([...untried, ...todo.filter(({ status }) => status !== undefined)]);
+    pacer.open(this.#callsPerMinute);
+    try {
+      return await this.#shift.work([...untried, ...todo.filter(({ status }) => status !== undefined)]);
+    } finally {
+      pacer.close();
+    }
   }
 
   /** Writes down how the work ended. */

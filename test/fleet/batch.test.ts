@@ -132,6 +132,19 @@ describe("while a batch is under way", () => {
     expect(lastKept()?.callsPerMinute).toBe(120);
   });
 
+  test("what a refusal taught at another pace than the run began with holds for the next batch", async () => {
+    const { work, store, begunAtMs, bucket } = await begin({
+      fail: (_, attempt) => (begunAtMs().length === 1 && attempt === 1 ? failure("PlatformThrottledError") : undefined),
+    });
+    await store.writeControl({ want: "run", callsPerMinute: 30 });
+    await work();
+    bucket.texts.delete(keys.outKey);
+    const before = begunAtMs().length;
+    await work();
+    const [first = 0, second = 0] = begunAtMs().slice(before);
+    expect([begunAtMs().length - before, second - first]).toEqual([3, expect.toSatisfy((gap) => gap > 2_050)]);
+  });
+
   test("a run that was told to stop before calls nobody", async () => {
     const { work, store, calls, lastKept } = await begin();
     await store.writeControl({ want: "stop" });

@@ -81,10 +81,9 @@ export function createDrivenRun(callsPerMinute: number) {
         ...{ ...entry, hasCanary: false, execution: run.execution(), callsPerMinute, toleratedFailurePercentage },
       };
       for (let leftSeconds = entry.afterSeconds; ; ) {
-        const { next, waitSeconds, ...left } = await repeated(() => {
-          pacer.open(callsPerMinute);
-          return workOff({ ...batch, leftSeconds }, { store, pacer, turns, clock, random: () => 0.5, rekey });
-        });
+        const { next, waitSeconds, ...left } = await repeated(() =>
+          workOff({ ...batch, leftSeconds }, { store, pacer, turns, clock, random: () => 0.5, rekey }),
+        );
         if (next === "stop") return false;
         if (next === "over") break;
         await time.sleep(waitSeconds * 1_000);

@@ -69,16 +69,14 @@ export async function begin(options: Options = {}) {
     return { codeKeyId: "0a0b0c0d", expiresAtMs: line === 1 ? startedAtMs + 600_000 : null, replayed: line === 2 };
   };
   const turns = createTurns(bucket, "june", "june/execution-1", clock);
-  const work = (changes: Partial<Batch> = {}): Promise<BatchOutcome> => {
-    pacer.open(callsPerMinute);
-    return workOff(
+  const work = (changes: Partial<Batch> = {}): Promise<BatchOutcome> =>
+    workOff(
       {
         ...{ ...keys, batch: 0, devices: given.length, firstLine: 1, canary: false, hasCanary: false, afterSeconds: 0 },
         ...{ execution: "execution-1", callsPerMinute, toleratedFailurePercentage: 100, leftSeconds: 0, ...changes },
       },
       { store, pacer, turns, clock, random: () => 0.5, rekey },
     );
-  };
   return {
     ...{ time, clock, bucket, store, calls, kept, work, turns },
     lines: () => store.readLines(keys.outKey),
