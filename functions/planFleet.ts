@@ -79,8 +79,8 @@ const planned = z.object({
     round: z.int(),
     /** How many batches the round has; 0 when nothing is left to do. */
     batches: z.int(),
-    /** What the lines are to the run: done before and unchanged, new, changed, tried before, no more in the input. */
-    lines: z.object({ done: z.int(), added: z.int(), changed: z.int(), again: z.int(), removed: z.int() }),
+    /** What the lines are to the run: done before and unchanged, new, changed, tried before, known and left out. */
+    lines: z.object({ done: z.int(), added: z.int(), changed: z.int(), again: z.int(), leftOut: z.int() }),
     /** How long the calls take at the pace. */
     minutes: z.number(),
     /** What the run's starter should know. */
@@ -105,7 +105,7 @@ interface Dependencies {
   readonly clock: Clock;
 }
 
-const nothing: LineCounts = { done: 0, added: 0, changed: 0, again: 0, removed: 0 };
+const nothing: LineCounts = { done: 0, added: 0, changed: 0, again: 0, leftOut: 0 };
 
 /**
  * Checks the whole input before the first call, and prepares the rounds; calls the platform never. What is wrong with
@@ -167,8 +167,8 @@ function warningsOf(input: Input, timeoutBefore: unknown, lines: LineCounts, min
       `The timeout changed: the codes of what is done, ${counted(lines.done, "line")}, end when they did before`,
     );
   }
-  if (lines.removed > 0) {
-    warnings.push(notInInput(lines.removed));
+  if (lines.leftOut > 0) {
+    warnings.push(notInInput(lines.leftOut));
   }
   return warnings;
 }

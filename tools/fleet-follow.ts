@@ -17,7 +17,7 @@ export interface Followed {
   readonly input: LocalInput | undefined;
   readonly out: string;
   /** How many lines of the run its input leaves out that the input before had. */
-  readonly removed: number;
+  readonly leftOut: number;
   /** How long the run is looked for where nothing is heard of it. */
   readonly patienceSeconds: number;
 }
@@ -117,7 +117,7 @@ function createKeeper(write: () => Promise<void>, say: (text: string) => void): 
   };
 }
 
-async function tellResult({ run, input, out, removed }: Followed, cloud: Cloud, link: Link): Promise<void> {
+async function tellResult({ run, input, out, leftOut }: Followed, cloud: Cloud, link: Link): Promise<void> {
   const result = await link.hold(() => fetchResult(cloud.objects, run, out));
   if (result === undefined) return;
   for (const { error, count, lines, advice } of failuresByError(result.failures)) {
@@ -129,7 +129,7 @@ async function tellResult({ run, input, out, removed }: Followed, cloud: Cloud, 
   console.log(
     `Result: ${out}, ${counted(done + failed + waiting + untried, "line")}: ${done} done, ${failed} failed, ${waiting} waiting, ${untried} not tried`,
   );
-  if (removed > 0) console.log(notInInput(removed));
+  if (leftOut > 0) console.log(notInInput(leftOut));
   if (untried > 0) console.log(`${neverTried(untried)}: started again, the run begins with them`);
   if (failed === 0 || input === undefined) return;
   const file = failedFileOf(out);

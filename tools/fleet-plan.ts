@@ -48,7 +48,7 @@ export async function compare(
         counts[known.meet(withDefaults(entry.device, { ...options, code: input.code })).kind] += 1;
     }
   }
-  return { ...counts, removed: known.unmet - (await leftOutBefore(objects, run, known)) };
+  return { ...counts, leftOut: known.unmet - (await leftOutBefore(objects, run, known)) };
 }
 
 /** How many of the lines that an input does not have an earlier one left out already: they are no news. */

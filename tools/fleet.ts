@@ -75,14 +75,14 @@ async function start(command: Command, cloud: Cloud): Promise<number> {
     const key = `input/${run}`;
     await upload(input, cloud.objects, key);
     executionArn = await cloud.start(run, { run, key, ...command.input });
-  } else if (lines !== undefined && lines.added + lines.changed + lines.removed > 0) {
+  } else if (lines !== undefined && lines.added + lines.changed + lines.leftOut > 0) {
     console.log(
       `It is under way with the input it was started with: pause it (pause ${run}), then send this one again`,
     );
   }
   isFollowing = true;
   const { patienceSeconds } = command;
-  return follow({ run, executionArn, input, out, patienceSeconds, removed: lines?.removed ?? 0 }, cloud);
+  return follow({ run, executionArn, input, out, patienceSeconds, leftOut: lines?.leftOut ?? 0 }, cloud);
 }
 
 function dayOf(atMs: number): string {
@@ -96,10 +96,10 @@ function optionsOf({ input }: Command) {
 }
 
 /** Tells what the lines of an input are to the run. */
-function tellLines({ done, added, changed, tried, untried, removed }: Lines): void {
+function tellLines({ done, added, changed, tried, untried, leftOut }: Lines): void {
   const left = untried === 0 ? "" : `, ${untried} not tried yet`;
   console.log(`Its lines: ${done} done, ${added} new, ${changed} changed, ${tried} tried before${left}`);
-  if (removed > 0) console.log(notInInput(removed));
+  if (leftOut > 0) console.log(notInInput(leftOut));
 }
 
 /** Tells every fault with its place; of warnings, which a fleet of odd modules has one a line of, the first. */
@@ -207,5 +207,5 @@ async function resume({ subject: run, out, input: changes, patienceSeconds }: Co
   executionArn ??= await cloud.start(run, again);
   console.log(`Run ${run} goes on; Ctrl-C leaves it running`);
   isFollowing = true;
-  return follow({ run, executionArn, input: undefined, out: result, patienceSeconds, removed: 0 }, cloud);
+  return follow({ run, executionArn, input: undefined, out: result, patienceSeconds, leftOut: 0 }, cloud);
 }

@@ -45,8 +45,8 @@ export interface LineCounts {
   changed: number;
   /** Tried before, and not done. */
   again: number;
-  /** Known to the run, and not in this input: what is done stays as it is. */
-  removed: number;
+  /** Known to the run, whatever became of them, and not in this input: what is done stays as it is. */
+  leftOut: number;
 }
 
 interface Dependencies {
@@ -138,9 +138,9 @@ export function withDefaults(
 /** What the lines of the input are to the run; changes nothing. */
 export async function compareInput(input: PlanInput, { objects, store }: Dependencies): Promise<LineCounts> {
   const known = await knownLines(store, await store.readPlan());
-  const counts: LineCounts = { done: 0, added: 0, changed: 0, again: 0, removed: 0 };
+  const counts: LineCounts = { done: 0, added: 0, changed: 0, again: 0, leftOut: 0 };
   for await (const devices of devicesOf(input, objects)) for (const one of devices) sorted(one, known, counts);
-  return { ...counts, removed: known.unmet };
+  return { ...counts, leftOut: known.unmet };
 }
 
 /**
@@ -163,7 +163,7 @@ export async function planGeneration(
   const folder = store.folder(generation);
   const batchDevices = Math.max(1, Math.min(maxBatchDevices, input.callsPerMinute * batchMinutes));
   const made = await writeLines(input, known, { ...dependencies, folder, batchDevices });
-  const removed = made.counts.removed === 0 ? [] : await keepRemoved(store, before, known, `${folder}/removed`);
+  const removed = made.counts.leftOut === 0 ? [] : await keepRemoved(store, before, known, `${folder}/removed`);
   const startedAtMs = before?.startedAtMs ?? clock.now();
   const manifestKey = `${folder}/round-1/manifest.json`;
   await store.writeManifest(manifestKey, made.entries);
@@ -187,7 +187,7 @@ async function writeLines(
   known: KnownLines,
   { objects, store, folder, batchDevices }: Dependencies & { folder: string; batchDevices: number },
 ) {
-  const counts: LineCounts = { done: 0, added: 0, changed: 0, again: 0, removed: 0 };
+  const counts: LineCounts = { done: 0, added: 0, changed: 0, again: 0, leftOut: 0 };
   const atRest = new PartsWriter(store, `${folder}/settled-0`);
   const fresh = new BatchesWriter(store, `${folder}/round-1/fresh`, batchDevices, input.canary);
   const again = new BatchesWriter(store, `${folder}/round-1/again`, batchDevices);
@@ -201,7 +201,7 @@ async function writeLines(
   const entries = [...(await fresh.end()), ...(await again.end())].map((entry, batch) => ({
     ...{ ...entry, batch, afterSeconds: 0 },
   }));
-  return { settled, entries, counts: { ...counts, removed: known.unmet } };
+  return { settled, entries, counts: { ...counts, leftOut: known.unmet } };
 }
 
 /** Lines that are done stay so for an input that has them again: their codes are out in the field. */

@@ -9,8 +9,8 @@ export function lasting(minutes: number): string {
 }
 
 /** What is told of lines that a run knows and an input leaves out. */
-export function notInInput(removed: number): string {
-  return `${counted(removed, "line")} of the run ${removed === 1 ? "is" : "are"} not in this input: what is done stays so, what is not is tried no more, and the result leaves both out`;
+export function notInInput(leftOut: number): string {
+  return `${counted(leftOut, "line")} of the run ${leftOut === 1 ? "is" : "are"} not in this input: what is done stays so, what is not is tried no more, and the result leaves both out`;
 }
 
 /** What is told of lines whose turn did not come before a run stopped. */

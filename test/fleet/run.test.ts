@@ -17,7 +17,7 @@ describe("a run", () => {
   test("is made of batches of four minutes each, and of the first devices in one of their own", async () => {
     const { plan, store } = createRun();
     const { batches, counts } = await plan(csv(9), { canary: 2, callsPerMinute: 1 });
-    expect([batches, counts]).toEqual([3, { done: 0, added: 9, changed: 0, again: 0, removed: 0 }]);
+    expect([batches, counts]).toEqual([3, { done: 0, added: 9, changed: 0, again: 0, leftOut: 0 }]);
     const { manifestKey = "" } = (await store.readPlan()) ?? {};
     expect((await store.readManifest(manifestKey)).map(({ devices, canary }) => [devices, canary])).toEqual([
       [2, true],
@@ -146,7 +146,7 @@ describe("a run that is started again", () => {
     await work((line) => (line.line < 4 ? failed : line.line < 6 ? done(line) : undefined));
     await end({ stopped: true });
     const { counts } = await plan(csv(6));
-    expect(counts).toEqual({ done: 2, added: 2, changed: 0, again: 2, removed: 0 });
+    expect(counts).toEqual({ done: 2, added: 2, changed: 0, again: 2, leftOut: 0 });
     expect(await work(done)).toEqual(["d-5", "d-6", "d-1", "d-2"]);
     await end();
     expect(statuses(result())).toEqual(Array.from({ length: 6 }, (_, at) => `d-${at + 1} done`));
@@ -162,7 +162,7 @@ describe("a run that is started again", () => {
       "\uFEFFnodeId;deviceId\r",
       ...["n-4;d-4\r", "n-1;d-1\r", "n-3;d-3\r", "n-2;d-2\r"],
     ]);
-    expect([counts, batches]).toEqual([{ done: 4, added: 0, changed: 0, again: 0, removed: 0 }, 0]);
+    expect([counts, batches]).toEqual([{ done: 4, added: 0, changed: 0, again: 0, leftOut: 0 }, 0]);
     expect(await end()).toMatchObject({ state: "finished", done: 4 });
     const byDevice = (lines: readonly object[]) => lines.map((line) => ({ ...line, line: 0 }));
     expect(byDevice(result())).toEqual(
@@ -170,15 +170,15 @@ describe("a run that is started again", () => {
     );
   });
 
-  test("with a corrected input does the corrected lines and the new ones, and says what was removed", async () => {
+  test("with a corrected input does the corrected lines and the new ones, and says what was left out", async () => {
     const { plan, work, end, result, objects, store, inputOf, clock } = createRun();
     await plan(csv(6));
     await work((line) => (line.line === 4 ? failed : done(line)));
     await end();
     const corrected = [header, "d-1,n-1", "d-2,n-2", "d-3,n-corrected", "d-5,n-5", "d-6,n-other", "d-7,n-7"];
     objects.texts.set("devices.csv", corrected.join("\n"));
-    const expected = { done: 3, added: 1, changed: 2, again: 0, removed: 1 };
-    // d-4 was removed; d-6 is done with other hardware, and is done anew.
+    const expected = { done: 3, added: 1, changed: 2, again: 0, leftOut: 1 };
+    // d-4 was left out; d-6 is done with other hardware, and is done anew.
     expect(await compareInput(inputOf(), { objects, store, clock })).toEqual(expected);
     const { counts } = await plan(corrected);
     expect(counts).toEqual(expected);
@@ -196,7 +196,7 @@ describe("a run that is started again", () => {
       await end();
     }
     const { counts, batches } = await plan(input("n-corrected"));
-    expect([counts, batches]).toEqual([{ done: 2, added: 0, changed: 0, again: 0, removed: 0 }, 0]);
+    expect([counts, batches]).toEqual([{ done: 2, added: 0, changed: 0, again: 0, leftOut: 0 }, 0]);
     expect((await plan(input("n-2"))).counts).toMatchObject({ done: 1, changed: 1 });
   });
 
@@ -206,7 +206,7 @@ describe("a run that is started again", () => {
     await work((line) => (line.line < 4 ? done(line) : line.line === 4 ? failed : undefined));
     await end({ stopped: true });
     const { counts } = await plan(csv(1));
-    expect(counts).toEqual({ done: 1, added: 0, changed: 0, again: 0, removed: 4 });
+    expect(counts).toEqual({ done: 1, added: 0, changed: 0, again: 0, leftOut: 4 });
     expect(await end()).toMatchObject({ state: "finished", removed: 1 });
     expect(statuses(result())).toEqual(["d-1 done"]);
   });
@@ -221,7 +221,7 @@ describe("a run that is started again", () => {
     await end();
     expect(statuses(result())).toEqual(["d-9 done"]);
     const { counts, batches } = await plan(csv(5));
-    expect([counts.done, counts.removed, batches]).toEqual([5, 1, 0]);
+    expect([counts.done, counts.leftOut, batches]).toEqual([5, 1, 0]);
     await end();
     expect(statuses(result())).toEqual(Array.from({ length: 5 }, (_, at) => `d-${at + 1} done`));
   });

@@ -18,7 +18,7 @@ describe("a run that begins", () => {
       plan: {
         ...{ ok: true, devices: 3, faults: 0, firstFaults: [], faultsKey: "runs/june/faults.jsonl" },
         ...{ resumed: false, round: 1, batches: 1, minutes: 3 / 95, warnings: [] },
-        lines: { done: 0, added: 3, changed: 0, again: 0, removed: 0 },
+        lines: { done: 0, added: 3, changed: 0, again: 0, leftOut: 0 },
       },
       state: { manifestKey: "runs/june/1/round-1/manifest.json" },
     });
@@ -126,7 +126,7 @@ test("a run that is begun again with other options is told what they mean for wh
   fleet.texts.set("june.csv", csvOf(2));
   expect(await fleet.plan({ key: "june.csv", run: "june", timeout: 60 }, "later")).toMatchObject({
     plan: {
-      ...{ resumed: true, batches: 0, lines: { done: 2, removed: 1 } },
+      ...{ resumed: true, batches: 0, lines: { done: 2, leftOut: 1 } },
       warnings: [
         "The timeout changed: the codes of what is done, 2 lines, end when they did before",
         expect.stringMatching(/^1 line of the run is not in this input: what is done stays so/),

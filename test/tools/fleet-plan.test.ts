@@ -15,7 +15,7 @@ const csv = (...numbers: number[]) => ["deviceId,nodeId", ...numbers.map((one) =
 
 test("lines that an input left out are told of once, not at each later start", async () => {
   const { plan, work, end, store, objects } = createRun();
-  const removed = async (...numbers: number[]) => {
+  const leftOut = async (...numbers: number[]) => {
     const file = join(folder, "devices.csv");
     await writeFile(file, csv(...numbers).join("\n"));
     const known = (await store.readPlan()) ?? expect.fail("There is no plan");
@@ -27,19 +27,19 @@ test("lines that an input left out are told of once, not at each later start", a
         timeout: 600,
       },
     );
-    return [lines.removed, lines.done];
+    return [lines.leftOut, lines.done];
   };
   await plan(csv(1, 2, 3, 4));
   await work(done);
   await end();
-  expect(await removed(1, 2, 3, 9)).toEqual([1, 3]);
+  expect(await leftOut(1, 2, 3, 9)).toEqual([1, 3]);
   await plan(csv(1, 2, 3, 9));
   // Under way with this very input.
-  expect(await removed(1, 2, 3, 9)).toEqual([0, 3]);
+  expect(await leftOut(1, 2, 3, 9)).toEqual([0, 3]);
   await work(done);
   await end();
-  expect(await removed(1, 2, 3, 9)).toEqual([0, 4]);
+  expect(await leftOut(1, 2, 3, 9)).toEqual([0, 4]);
   // One more is left out; one that was is there again, as done as it was.
-  expect(await removed(1, 2, 9)).toEqual([1, 3]);
-  expect(await removed(1, 2, 4, 9)).toEqual([1, 4]);
+  expect(await leftOut(1, 2, 9)).toEqual([1, 3]);
+  expect(await leftOut(1, 2, 4, 9)).toEqual([1, 4]);
 });
