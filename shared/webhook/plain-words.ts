@@ -38,7 +38,7 @@ const words: { readonly [name in ErrorName]?: PlainWords } = {
   ],
   NodeIdChangedError: [
     "The device has other hardware by now than this ticket speaks of",
-    "See whether a newer ticket has replaced it again. If not, correct the old hardware's number in this one.",
+    "See whether a newer ticket has replaced it again. If not, correct the number of the old hardware in this one.",
   ],
   DeviceNotActiveError: [
     "The device has never connected",
@@ -78,12 +78,13 @@ export function isForOperator([, helps]: PlainWords): boolean {
   return helps === tellAtOnce || helps === sendLater;
 }
 
+/** Without an apostrophe, which no note shows. */
 const subjects: Readonly<Record<string, string>> = {
-  deviceId: "The device's id",
-  nodeId: "The new hardware's number",
-  expectedNodeId: "The old hardware's number",
+  deviceId: "The id of the device",
+  nodeId: "The number of the new hardware",
+  expectedNodeId: "The number of the old hardware",
   timeout: "The time for which the code shall be valid",
-  ticketId: "The ticket's number",
+  ticketId: "The number of the ticket",
   appId: "The application that the ticket names",
   requester: "The requester of it",
   deliveryId: "The number of the event",
@@ -97,10 +98,13 @@ export function plainFaults(faults: readonly TicketFault[], imei: ImeiForm | und
   return faults
     .map(({ path, message, written = "" }) => {
       const words = subjects[path] ?? path;
-      const subject = imei === undefined ? words : words.replace("hardware's number", "IMEI");
+      const subject = imei === undefined ? words : words.replace(/number of the (new|old) hardware/, "$1 IMEI");
       const value = /^[\p{L}\p{N}.,+-]{1,40}$/u.test(written) ? ` ${written}` : "";
-      // How a number has to be sent is for whoever set the sender up.
-      return `${subject}${value} ${message.replace(/^is not an IMEI: it |: it has to be sent as a text$/g, "")}`;
+      // How a number has to be sent is for whoever set the sender up; the marks that an id may not have, no note shows.
+      const plain = message
+        .replace(/^is not an IMEI: it |: it has to be sent as a text$/g, "")
+        .replace(/, %, \? or #, and not be a path$/, " or other marks of an address");
+      return `${subject}${value} ${plain}`;
     })
     .join("; ");
 }

@@ -118,7 +118,7 @@ describe("a delivery that does not say what it has to", () => {
       deviceId: expect.any(String),
       failure: {
         Error: "InvalidInputError",
-        Cause: expect.stringContaining("The new hardware's number has several values"),
+        Cause: expect.stringContaining("The number of the new hardware has several values"),
       },
     });
   });
@@ -126,7 +126,7 @@ describe("a delivery that does not say what it has to", () => {
   test.each(["fails", "none"] as const)("has it told within the answer where the workflow %s", async (workflow) => {
     const { notes } = await deliver({ ...faulty, source: "ack", workflow });
     expect(notes).toEqual([
-      expect.stringMatching(/^Device \S+ is not re-keyed: The new hardware.s number has several values\./),
+      expect.stringMatching(/^Device \S+ is not re-keyed: The number of the new hardware has several values\./),
     ]);
   });
 

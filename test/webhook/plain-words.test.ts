@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readDelivery } from "../../shared/webhook/delivery.ts";
+import { shownText } from "../../shared/webhook/shown.ts";
 import { readSource } from "../../shared/webhook/source.ts";
 
 const fields = { deviceId: "device", nodeId: "imei", expectedNodeId: "was", timeout: "for", ticketId: "ticket" };
@@ -9,7 +10,9 @@ async function told(document: string, changes: object = { imei: "urn" }) {
   const source = await readSource("desk", { preset: "github", when: "device = 'device-3'", fields, ...changes });
   const proof = { secret: "a secret of the desk", id: undefined, time: undefined };
   const [reading] = await readDelivery(source, { headers: {}, body: Buffer.from(document), proof }, 60_000);
-  return reading.kind === "faulty" ? reading : expect.fail(`It is ${reading.kind}`);
+  if (reading.kind !== "faulty") expect.fail(`It is ${reading.kind}`);
+  expect(shownText(reading.told, { markup: "plain", maxLength: 500 }), "a note shows all of it").toBe(reading.told);
+  return reading;
 }
 const withImei = (imei: string) => `{"device":"device-3","imei":${imei}}`;
 
@@ -49,9 +52,9 @@ describe("a technician is told in plain words", () => {
     const document = '{"device":"a/b","imei":["one","two"],"was":null,"for":"soon","ticket":"a b"}';
     expect((await told(document, { when: "ticket = 'a b'" })).told).toBe(
       [
-        "The new hardware's number has several values",
-        "The ticket's number is not the id of a ticket",
-        "The device's id must have no blanks, slashes, %, ? or #, and not be a path",
+        "The number of the new hardware has several values",
+        "The number of the ticket is not the id of a ticket",
+        "The id of the device must have no blanks, slashes or other marks of an address",
         "The time for which the code shall be valid is not a number of seconds",
       ].join("; "),
     );
