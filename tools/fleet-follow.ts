@@ -7,7 +7,7 @@ import type { LocalInput } from "./fleet-input.ts";
 import { createLink, type Link, LostError } from "./fleet-link.ts";
 import { failuresByError, fetchResult, writeFailed, writeSoFar } from "./fleet-result.ts";
 import { createFleetView } from "./fleet-view.ts";
-import { wordsOf } from "./fleet-words.ts";
+import { reasonOf, wordsOf } from "./fleet-words.ts";
 
 /** A run that is under way, and where its result goes. */
 export interface Followed {
@@ -35,10 +35,10 @@ export async function follow(followed: Followed, cloud: Cloud): Promise<number> 
     ended = await watch(followed, cloud, { link, screen, pauseMs });
     await tellResult(followed, cloud, link);
   } catch (error) {
-    if (!(error instanceof LostError)) throw error;
-    screen.say(error.message);
-    console.error(whatThen(ended, error.isGone));
-    return error.isGone ? 1 : 3;
+    const isLost = error instanceof LostError;
+    screen.say(isLost ? error.message : wordsOf(error));
+    console.error(whatThen(ended, isLost && error.isGone));
+    return isLost && !error.isGone ? 3 : 1;
   }
   if (ended.status === "SUCCEEDED") return 0;
   console.error(
@@ -60,7 +60,7 @@ async function watch(
   { link, screen, pauseMs }: { link: Link; screen: Screen; pauseMs: number },
 ): Promise<ExecutionState> {
   const store = openRun(run, cloud.objects);
-  const keep = createKeeper(() => link.hold(() => writeSoFar(cloud.objects, run, out)), screen.say);
+  const keep = createKeeper(() => writeSoFar(cloud.objects, run, out), screen.say);
   for (;;) {
     const look = () => Promise.all([cloud.describe(executionArn), store.readProgress()]);
     const [execution, progress] = await link.hold(look);
@@ -99,18 +99,21 @@ function createScreen(): Screen {
   };
 }
 
-/** Writes the result so far after five seconds, then every minute at last; the longer it takes, the less often. */
+/**
+ * Writes the result so far after five seconds, then every minute at last; the longer it takes, the less often. What
+ * fails is said once and tried again then: whether the connection is lost, the next look at the run tells.
+ */
 function createKeeper(write: () => Promise<void>, say: (text: string) => void): () => Promise<void> {
-  let [wroteAtMs, waitMs, isOff] = [Date.now(), firstKeepMs, false];
+  let [wroteAtMs, waitMs, isFailing] = [Date.now(), firstKeepMs, false];
   return async () => {
     const fromMs = Date.now();
-    if (isOff || fromMs - wroteAtMs < waitMs) return;
+    if (fromMs - wroteAtMs < waitMs) return;
     try {
       await write();
+      isFailing = false;
     } catch (error) {
-      if (error instanceof LostError) throw error;
-      say(`The result so far cannot be written: ${wordsOf(error)}. The run goes on`);
-      isOff = true;
+      if (!isFailing) say(`The result so far cannot be written: ${reasonOf(error)}. The run goes on`);
+      isFailing = true;
     }
     wroteAtMs = Date.now();
     waitMs = Math.max(Math.min(waitMs * 2, quietMs), (wroteAtMs - fromMs) * 20);

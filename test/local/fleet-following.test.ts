@@ -3,6 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { localFleetBucket } from "../../local/step-functions/part.ts";
+import { createObjectStore, createS3Client } from "../../shared/runtime/objects.ts";
 import { startWorkflowSystem, type WorkflowSystem } from "../workflows/system.ts";
 import { linesOf, startFleet } from "./fleet-process.ts";
 import { type Fate, type Line, openLine } from "./line.ts";
@@ -94,11 +96,46 @@ describe.concurrent("a run that takes minutes, followed over a line of one's own
     expect(said).not.toMatch(/\n {4}at /);
   });
 
+  test("ends with what is wrong, and does not look for a connection, when an object of the run was changed", async () => {
+    const { follower, objects } = await followed();
+    await objects.set({ status: 200, body: "{" });
+    const { code, said } = await follower.ended;
+    expect([code, said]).toEqual([1, expect.stringContaining("An object of the fleet run was changed or removed")]);
+    expect(said).toContain("The run goes on; the same command shows it again");
+    expect(said).not.toMatch(/The connection is lost|\n {4}at /);
+  });
+
   test("is told to be forgotten where npm start was begun anew meanwhile", async () => {
     const { follower, workflows } = await followed("--patience=86400");
     await workflows.set({ status: 400, body: '{"__type":"ExecutionDoesNotExist"}' });
     expect(await follower.ended).toMatchObject({ code: 1, said: expect.stringContaining("nothing is known of it") });
   });
+});
+
+test("a result so far that cannot be written is said once, and the run is followed on", async () => {
+  const deviceIds = local.simulator.devices.many(300);
+  await writeFile(path("kept.csv"), `deviceId\n${deviceIds.join("\n")}\n`);
+  const line = await openLine(local.workflows.url);
+  const { said, ended } = startFleet(
+    { workflows: line.url, objects: local.objects.url },
+    ...[path("kept.csv"), "--calls-per-minute=60", "--run=kept", "--patience=1"],
+  );
+  await vi.waitUntil(() => /of 300/.test(said()), { timeout: 120_000 });
+  // The second batch's turn is minutes away; only whoever reads all lines meets it.
+  const client = createS3Client(local.objects.url, {
+    ...{ region: "eu-central-1", credentials: { accessKeyId: "AKIDTEST", secretAccessKey: "secret" } },
+  });
+  const objects = createObjectStore(localFleetBucket, client);
+  await objects.put("runs/kept/1/round-1/fresh/2.in.jsonl", "{\n");
+  const words = "The result so far cannot be written: An object of the fleet run was changed";
+  await vi.waitUntil(() => said().includes(words), { timeout: 120_000 });
+  expect(said()).not.toContain("The connection is lost");
+  // Still followed: what the line does then is noticed.
+  await line.set({ status: 400, body: '{"__type":"ExpiredTokenException"}' });
+  expect(await ended).toMatchObject({ code: 3 });
+  await line.close();
+  await startFleet(here(), "stop", "kept").ended;
+  client.destroy();
 });
 
 test("the result so far stands beside the input while a run is under way, in order and whole, and what failed at its end", async () => {
