@@ -89,7 +89,9 @@ function success(told: Told, outcome: Success, circumstances: Circumstances): st
   }
   return [
     ...lines,
-    ...(isAgain ? ["The same was asked for before: it is the same code as then, and it is valid again."] : []),
+    ...(isAgain
+      ? ["The same was asked for before. A code that a note told then is this one, and it is valid again."]
+      : []),
     ...codeLines(told, outcome, markup),
     `Valid ${until}.`,
     "Next: give the code to the new hardware, switch it on and see that it connects while the code is valid.",

@@ -88,7 +88,9 @@ describe.each([
       await stage.quiet();
       expect(operationOf(second.text)).not.toBe(operationOf(first.text));
       expect([stage.history().length, codes()]).toEqual([2, 1]);
-      const [one, other] = stage.notesOf(preset).map(({ text }) => text.includes("it is the same code as then"));
+      const [one, other] = stage
+        .notesOf(preset)
+        .map(({ text }) => text.includes("A code that a note told then is this one"));
       expect([one, other]).toEqual([false, true]);
       expect(stage.notesOf(preset).every(({ text }) => text.includes(stage.code()))).toBe(true);
     },

@@ -119,6 +119,19 @@ test.each(signing.map((chapter) => [chapter.title, chapter] as const))(
   },
 );
 
+test("a system of one's own that signs verifies with what openssl computes, and may be told the code", async () => {
+  const [block = ""] = /^ {4}\{ "crm-signed".*?\} \}$/ms.exec(page) ?? [];
+  const [[name, configuration] = expect.fail("no source")] = Object.entries<Chapter["configuration"]>(
+    JSON.parse(block),
+  );
+  const source = await readSource(name, configuration);
+  const body = '{"asset":{"platform_id":"device-2"},"old_imei":"860000000000009","new_imei":"860000000000017"}';
+  const headers = { "X-Crm-Signature": mac(body, "hex", "sha256", configuration.secrets[0]) };
+  const proof = verify(source.scheme, source.secrets, { headers, body: bytes(body), nowMs });
+  const [reading] = await readDelivery(source, { headers, body: bytes(body), proof }, 60_000);
+  expect([source.reply, reading]).toMatchObject(["result", { kind: "order", order: { device: asked } }]);
+});
+
 test("all sources of the page can stand in one secret", () => {
   expect(new Set(chapters.map(({ name }) => name)).size).toBe(chapters.length);
   expect(Object.keys(headersOf).sort()).toEqual(chapters.map(({ name }) => name).sort());

@@ -54,7 +54,9 @@ describe("a code", () => {
 
   test("that is asked for again is said to be the same, and valid again", () => {
     const again = noteText(told, nowMs, { isAgain: true }).split("\n");
-    expect(again[1]).toBe("The same was asked for before: it is the same code as then, and it is valid again.");
+    expect(again[1]).toBe(
+      "The same was asked for before. A code that a note told then is this one, and it is valid again.",
+    );
     expect(again[2]).toBe("Verification code: c0de");
   });
 
