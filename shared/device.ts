@@ -2,11 +2,14 @@ import * as z from "zod/mini";
 
 /** What is said of a device, by one schema each, whoever says it: HTTP, a direct invocation, a ticket, a fleet's input. */
 
+/** Characters that a text about a device has at most; the platform's String(256). */
+export const longestText = 256;
+
 const text = z
   .string()
   .check(
     z.minLength(1),
-    z.maxLength(256),
+    z.maxLength(longestText),
     z.regex(/^[^\p{C}\uFFFD]*$/u, "must have no control, format or replacement characters"),
     z.regex(/^(?!\s)[\s\S]*(?<!\s)$/u, "must not begin or end with a blank"),
   );

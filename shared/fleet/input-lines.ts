@@ -1,4 +1,4 @@
-import { appId, type CodeOrigin, deviceId, nodeId, timeoutSeconds, verifyCode } from "../device.ts";
+import { appId, type CodeOrigin, deviceId, longestText, nodeId, timeoutSeconds, verifyCode } from "../device.ts";
 import { hasCheckDigit, type ImeiForm, imeiIn } from "../imei.ts";
 import { faultsOf } from "../input-faults.ts";
 import { jsonOf } from "../json.ts";
@@ -121,7 +121,7 @@ export class InputLines {
     const values = new Map<Column, string>();
     for (const [index, name] of header.entries()) {
       // A blank that can be seen is no part of a value; others are faults.
-      const value = fields[index]?.replace(/^[ \t]+|[ \t]+$/g, "") ?? "";
+      const value = fields[index]?.replace(/^[ \t]+|(?<![ \t])[ \t]+$/g, "") ?? "";
       if (isColumn(name) && value !== "") values.set(name, value);
     }
     this.#row(line, values);
@@ -188,7 +188,9 @@ export class InputLines {
       this.fault(line, "timeout must be a whole number of seconds, 0 to 2147483647", name);
       return false;
     }
-    const mangled = mangledAs(value);
+    // What is too long is told as that, and looked at no closer: a cell may hold a whole file.
+    const isLong = value.length > longestText;
+    const mangled = isLong ? undefined : mangledAs(value);
     if (mangled !== undefined) {
       this.fault(line, `${name}${quoted(name, value)} ${mangled}`, name);
       return false;
@@ -197,7 +199,7 @@ export class InputLines {
     for (const issue of parsed.error?.issues ?? []) {
       for (const { message } of faultsOf(issue)) this.fault(line, `${name}${quoted(name, value)} ${message}`, name);
     }
-    if (name !== "verifyCode" && looksRounded(value)) {
+    if (!isLong && name !== "verifyCode" && looksRounded(value)) {
       this.#warning(line, `${name}${quoted(name, value)} ends in zeros, as a number does that Excel has rounded`, name);
     }
     return this.#faults === before;

@@ -38,7 +38,8 @@ async function splitHead(bytes: AsyncIterable<Uint8Array>) {
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
     pieces.push(next.value);
     length += next.value.length;
-    if (length > 65_536 || /\S[^\r\n]*(\r[\s\S]|\n)/.test(new TextDecoder().decode(Buffer.concat(pieces)))) break;
+    const text = new TextDecoder().decode(Buffer.concat(pieces)).trimStart();
+    if (length > 65_536 || /\r[\s\S]|\n/.test(text)) break;
   }
   return { head: Buffer.concat(pieces), rest };
 }

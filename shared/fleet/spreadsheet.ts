@@ -38,7 +38,8 @@ const mangled: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`^(\\d{1,2}[-. ])?(${months})[a-zé]{0,6}\\.?[-. ]\\d{2,4}$|^\\d{1,2}[-. ]+(${months})\\.?$`, "i"), date],
   [/^\d{1,2}[/.]\d{1,2}[/.]\d{4}( \d{1,2}:\d{2}(:\d{2})?)?$|^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?$/, date],
   [
-    /^[\p{Nd}\s.,:٫٬-]*(?![0-9])\p{Nd}[\p{Nd}\s.,:٫٬-]*$|[０-９Ａ-Ｚａ-ｚ]/u,
+    // All before the first such digit is none: a longer class there would be tried at each of them.
+    /^[0-9\s.,:٫٬-]*(?![0-9])\p{Nd}[\p{Nd}\s.,:٫٬-]*$|[０-９Ａ-Ｚａ-ｚ]/u,
     "is written in digits or letters of another script or width: type it afresh with the digits 0 to 9 and the letters A to Z",
   ],
   [

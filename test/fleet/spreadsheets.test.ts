@@ -69,6 +69,36 @@ describe("a spreadsheet", () => {
   });
 });
 
+describe("a cell of 64,000 bytes", () => {
+  const many = (letter: string) => letter.repeat(64_000);
+  const cpuMsOf = async (work: () => unknown) => {
+    const before = process.cpuUsage();
+    await work();
+    return process.cpuUsage(before).user / 1_000;
+  };
+  test.each<[what: string, value: string]>([
+    ["digits of another script", `${"٣".repeat(32_000)}x`],
+    ["zeros", `1${many("0")}1`],
+    ["blanks", `a${many(" ")}b`],
+    ["separators", `${"1.".repeat(32_000)}x`],
+    ["letters", many("x")],
+  ])("such as %s is told as too long alone, in time that grows with its length", async (_, value) => {
+    for (const text of [`deviceId,nodeId\nd-1,${value}\n`, `{"deviceId":"d-1","nodeId":"${value}"}`]) {
+      const found: unknown[] = [];
+      // Each letter compared with all others would take many seconds of the processor; this takes some hundredths.
+      const cpuMs = await cpuMsOf(async () => found.push(await inputOf(text, 65_536)));
+      expect(cpuMs).toBeLessThan(1_500);
+      expect(found).toMatchObject([
+        {
+          warnings: [],
+          faults: [{ column: "nodeId", message: expect.stringMatching(/" must have at most 256 characters$/) }],
+        },
+      ]);
+    }
+    expect(await cpuMsOf(() => mangledAs(value))).toBeLessThan(1_500);
+  });
+});
+
 describe("an identifier", () => {
   test.each([
     ...["860000000000001", "urn:imei:860000000000001", "00:1A:2B:3C:4D:5E", "001A2B3C4D5E", "SN-2024-0001", "12E5"],
