@@ -1,4 +1,4 @@
-import { imeiWarnings } from "../shared/imei.ts";
+import { hasCheckDigit, imeiIn, imeiWarnings } from "../shared/imei.ts";
 import { deadEndsOf } from "../shared/webhook/dead-ends.ts";
 import { type Faulty, type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
 import { type Finding, findingsOf } from "../shared/webhook/findings.ts";
@@ -22,6 +22,10 @@ export interface Verdict {
 
 const enoughMs = 60_000;
 const maxShown = 20;
+/** The platform's own, where a delivery gives none. */
+const defaultTimeoutSeconds = 180;
+/** What it may well take until somebody has read a note and stands at the hardware. */
+const secondsToRead = 3_600;
 
 /**
  * What a source finds in each event of a delivery, what it would do and send, and what the ticket would be told.
@@ -96,14 +100,45 @@ function done(source: Source, reading: Reading): Row[] {
     ...(device.appId === undefined ? [] : [["", `appId: ${device.appId}`] satisfies Row]),
     ["", `nodeId: ${device.nodeId ?? "unchanged"}`],
     ["", `verifyCode: ${source.code === "nodeId" ? "the nodeId itself" : "derived of the operation"}`],
-    ["", `timeout: ${device.timeout === undefined ? "the platform's own (180 s)" : `${device.timeout} s`}`],
+    [
+      "",
+      `timeout: ${device.timeout === undefined ? `the platform's own (${defaultTimeoutSeconds} s)` : `${device.timeout} s`}`,
+    ],
     ...(device.expectedNodeId === undefined
       ? []
       : [["only while", `the device has the nodeId ${device.expectedNodeId}, or already the new one`] satisfies Row]),
-    ...imeiWarnings(device.nodeId, source.imei).map((warning): Row => ["warning", warning]),
+    ...warningsOf(source, reading.order).map((warning): Row => ["warning", warning]),
     ["operation id", operationId],
     ...noteRows(source, ticketId, () => noteOf(source, reading.order)),
   ];
+}
+
+/** What is done as the source says, and may all the same not be what was meant. */
+function warningsOf({ code, imei, reply, ticket }: Source, { device, ticketId }: Order): string[] {
+  const { nodeId, timeout = defaultTimeoutSeconds } = device;
+  const warnings = imeiWarnings(nodeId, imei);
+  if (imei === undefined && nodeId !== undefined && isAlmostImei(nodeId)) {
+    warnings.push(`${nodeId} looks like an IMEI that is not one: give \`imei\`, so that the ticket is told`);
+  }
+  if (ticket !== undefined && ticketId !== undefined && timeout !== 0 && timeout < secondsToRead) {
+    warnings.push(
+      `the code ends ${timeout} s after it was made, maybe before anybody reads the note: give fields.timeout, "${secondsToRead}" or more`,
+    );
+  }
+  // A code that is the nodeId stands on the hardware.
+  if (ticket === undefined && reply === "ack" && code === "derived") {
+    warnings.push(
+      "nobody is told the code: configure `ticket`, or ask refreshDeviceKey for it with the operation id as Idempotency-Key",
+    );
+  }
+  return warnings;
+}
+
+/** Whether it was an IMEI before somebody mistyped it, or a spreadsheet rounded it: `8.63704E+14`. */
+function isAlmostImei(nodeId: string): boolean {
+  const read = imeiIn(nodeId, "bare");
+  if ("nodeId" in read) return !hasCheckDigit(read.nodeId);
+  return /^(urn:imei:)?(\d{14}|\d{16}|\d([.,]\d+)?e\+?1[345])$/i.test(nodeId);
 }
 
 /** To which ticket the note goes, and what it says; or why there is none. */
@@ -133,7 +168,7 @@ function refusal({ ticket }: Source, { told, order: { device, requester, operati
 
 function noteOf({ code, imei, ticket }: Source, { device, operationId, requester }: Order): string {
   const nowMs = Date.now();
-  const seconds = device.timeout ?? 180;
+  const seconds = device.timeout ?? defaultTimeoutSeconds;
   return noteText(
     {
       ...device,

@@ -12,6 +12,7 @@ const fields = {
   nodeId: "ticket.imei",
   ticketId: "ticket.id",
   requester: "$trim(ticket.by)",
+  timeout: "3600",
 };
 const desk = { preset: "zendesk", secrets, fields, imei: "urn", when: "ticket.status = 'solved'", ticket };
 const sources = {
@@ -40,6 +41,19 @@ async function check(source: string, payload: unknown, ...more: string[]): Promi
   return run(join(folder, "sources.json"), source, file, ...more);
 }
 
+/** What is said of a payload by a source of its own. */
+async function checked(source: object, payload: unknown): Promise<Run> {
+  const file = join(folder, "own.json");
+  await writeFile(file, JSON.stringify({ own: source }));
+  const delivery = join(folder, "payload.json");
+  await writeFile(delivery, JSON.stringify(payload));
+  return run(file, "own", delivery);
+}
+
+function warningsIn(output: string): string[] {
+  return output.split("\n").flatMap((line) => /^warning +(.*)/.exec(line)?.[1] ?? []);
+}
+
 function run(...parameters: string[]): Promise<Run> {
   const program = join(import.meta.dirname, "../../tools/check-source.ts");
   return new Promise((resolve) => {
@@ -62,7 +76,7 @@ describe("check-source", () => {
       "sent            deviceId: meter-1",
       "                nodeId: urn:imei:490154203237518",
       "                verifyCode: derived of the operation",
-      "                timeout: the platform's own (180 s)",
+      "                timeout: 3600 s",
       "note to         ticket 7 on zendesk",
       "its note        Device meter-1 is re-keyed for urn:imei:490154203237518.",
     ]) {
@@ -75,6 +89,48 @@ describe("check-source", () => {
   test("warns of a check digit that does not fit", async () => {
     const { code, output } = await check("desk", { ticket: { ...solved, imei: "490154203237519" } });
     expect([code, output]).toEqual([0, expect.stringMatching(/^warning {9}The IMEI's last digit does not fit/m)]);
+  });
+
+  test.each([
+    ["'180'", 180],
+    ["'3599'", 3599],
+    [undefined, 180],
+    ["'3600'", undefined],
+    ["'0'", undefined],
+  ])("warns of a note whose code a timeout of %s may end before it is read", async (timeout, seconds) => {
+    const { code, output } = await checked({ ...desk, fields: { ...fields, timeout } }, { ticket: solved });
+    const words = `the code ends ${seconds} s after it was made, maybe before anybody reads the note: give fields.timeout, "3600" or more`;
+    expect([code, warningsIn(output)]).toEqual([0, seconds === undefined ? [] : [words]]);
+    if (timeout === undefined) expect(output).toContain("timeout: the platform's own (180 s)\n");
+  });
+
+  test("warns of an ack of which no ticket tells the code, unless that is the nodeId", async () => {
+    const { ticket: _, ...mute } = { ...desk, fields: { ...fields, timeout: undefined } };
+    const { code, output } = await checked(mute, { ticket: solved });
+    const words =
+      "nobody is told the code: configure `ticket`, or ask refreshDeviceKey for it with the operation id as Idempotency-Key";
+    expect([code, warningsIn(output)]).toEqual([0, [words]]);
+    for (const told of [{ reply: "result" }, { code: "nodeId" }]) {
+      const { output: without } = await checked({ ...mute, ...told }, { ticket: solved });
+      expect(warningsIn(without)).toEqual([]);
+    }
+  });
+
+  test("warns of what was an IMEI once, where the source does not say that it is one", async () => {
+    const almost = ["8.6E+14", "8,63704E+14", "8.63704e14", "49015420323751", "4901542032375180", "490154203237519"];
+    const others = ["490154203237518", "urn:imei:490154203237518", "a1", "4901542032375", "49015420323751801", "1E+2"];
+    const send = async (imeis: readonly string[], changes: object) => {
+      const events = imeis.map((imei) => ({ ticket: { ...solved, imei } }));
+      return checked({ ...desk, imei: undefined, ...changes }, events);
+    };
+    const { code, output } = await send([...almost, "urn:imei:490154203237519", ...others], {});
+    const words = (imei: string) =>
+      `${imei} looks like an IMEI that is not one: give \`imei\`, so that the ticket is told`;
+    expect([code, warningsIn(output)]).toEqual([0, [...almost, "urn:imei:490154203237519"].map(words)]);
+    // With it, the ticket is told.
+    const { code: refused, output: told } = await send(["8.6E+14"], { imei: "bare" });
+    expect([refused, warningsIn(told)]).toEqual([1, []]);
+    expect(told).toContain("its note        Device meter-1 is not re-keyed: The new IMEI 8.6E+14 is a rounded number");
   });
 
   test("shows a code that is the nodeId", async () => {
