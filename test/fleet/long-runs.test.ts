@@ -19,6 +19,18 @@ function expectRight({ platform, result }: DrivenRun, deviceIds: readonly string
   }
 }
 
+test("a run keeps its pace, and no minute, wherever it begins, holds more calls than that", async () => {
+  const run = createDrivenRun(95);
+  const deviceIds = some(500);
+  expect(await run.drive(csv(deviceIds))).toMatchObject({ state: "finished", done: 500, failed: 0 });
+  expectRight(run, deviceIds);
+  const moments = run.platform.calls.map(({ atMs }) => atMs);
+  const [first = 0, last = 0] = [moments[0], moments.at(-1)];
+  expect((moments.length - 1) / ((last - first) / 60_000)).toBeGreaterThan(0.95 * 95);
+  const inMinuteFrom = (fromMs: number) => moments.filter((atMs) => atMs >= fromMs && atMs < fromMs + 60_000).length;
+  expect(Math.max(...moments.map(inMinuteFrom))).toBeLessThanOrEqual(95);
+});
+
 test("a run whose bucket is down for a minute loses little more than that, and ends with a right result", async () => {
   const run = createDrivenRun(95);
   const { time, platform, objects, drive } = run;
