@@ -16,7 +16,7 @@ export interface Sources {
    */
   get(name: string, deadline: Deadline): Promise<ConfiguredSource | undefined>;
   /**
-   * All of them by their names, also those that cannot be used.
+   * All of them by their names, also those that cannot be used, as the secret is now: for whoever has just changed it.
    *
    * @throws ConfigurationError the secret cannot be read; SecretsUnavailableError
    */
@@ -49,8 +49,8 @@ export function createSources(secrets: Secrets, secretId: string, clock: Clock, 
   let kept: (Kept & { readonly readAtMs: number }) | undefined;
   const read = new Map<string, Promise<ConfiguredSource>>();
 
-  async function document(deadline: Deadline): Promise<object> {
-    if (kept === undefined || !isRecent(kept.readAtMs, maxAgeMs, clock)) {
+  async function document(deadline: Deadline, ageMs = maxAgeMs): Promise<object> {
+    if (kept === undefined || !isRecent(kept.readAtMs, ageMs, clock)) {
       const readAtMs = clock.now();
       const next = await readDocument(secrets, secretId, deadline);
       if (kept?.versionId !== next.versionId || next.failure !== undefined) read.clear();
@@ -77,7 +77,7 @@ export function createSources(secrets: Secrets, secretId: string, clock: Clock, 
       return readOnce(name, all);
     },
     async all(deadline) {
-      const sources = await document(deadline);
+      const sources = await document(deadline, 0);
       const names = Object.keys(sources);
       return new Map(await Promise.all(names.map(async (name) => [name, await readOnce(name, sources)] as const)));
     },

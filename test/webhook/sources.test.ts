@@ -186,6 +186,16 @@ describe("a secret that two sources have", () => {
   });
 });
 
+test("the check tells of the secret as it is now, which deliveries heed within a minute", async () => {
+  expect((await get("desk"))?.ready()).toMatchObject({ name: "desk" });
+  put(JSON.stringify({ desk: { ...desk("a"), when: 7 } }));
+  expect(await checkSources(sources, within())).toEqual(
+    new Map([["desk", [expect.objectContaining({ path: "when" })]]]),
+  );
+  put("{");
+  await expect(checkSources(sources, within())).rejects.toMatchObject({ name: "ConfigurationError" });
+});
+
 test("the check names the faults of each source, and none of their secrets", async () => {
   const short = "too short";
   put(
