@@ -4,9 +4,9 @@ import { isErrorName, traitsOf } from "../shared/errors.ts";
 import { idempotencyKey } from "../shared/http/fields.ts";
 import { defineOperation } from "../shared/http/operation.ts";
 import { invalidInput } from "../shared/http/parse-input.ts";
-import { readCause } from "../shared/http/thrown-error.ts";
 import { faultsOf } from "../shared/input-faults.ts";
 import { defaultLimitSeconds, limitSeconds, secondsToWait } from "../shared/patience.ts";
+import { readCause } from "../shared/runtime/lambda-error.ts";
 
 /** `derived` (default) from the idempotency key, or the new hardware's nodeId, for agents that want the two equal. */
 

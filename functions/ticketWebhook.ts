@@ -4,22 +4,20 @@ import { errorsOf, type RouteDescriptions } from "../shared/http/description.ts"
 import { defineOperation, type Invocation } from "../shared/http/operation.ts";
 import { rawBodyOf } from "../shared/http/request.ts";
 import { ofRequest } from "../shared/http/route-input.ts";
-import { causeOf } from "../shared/http/thrown-error.ts";
 import { imeiWarnings } from "../shared/imei.ts";
 import { auditedRekey } from "../shared/platform/audited-rekey.ts";
 import { createPlatform, type Platform } from "../shared/platform/client.ts";
-import { type Clock, type Deadline, deadlineIn, isoTime } from "../shared/runtime/clock.ts";
-import type { Metrics } from "../shared/runtime/metrics.ts";
-import { createWorkflow, type Workflow } from "../shared/runtime/workflow.ts";
+import { type Deadline, deadlineIn, isoTime } from "../shared/runtime/clock.ts";
+import { createWorkflow } from "../shared/runtime/workflow.ts";
+import { type CarriedOut, carryOut, type Means, tellFaults } from "../shared/webhook/carry-out.ts";
 import { checkSources } from "../shared/webhook/check.ts";
-import { type Faulty, type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
+import { type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
 import { allSettled } from "../shared/webhook/events.ts";
-import { handOver } from "../shared/webhook/hand-over.ts";
 import { ignore } from "../shared/webhook/ignored.ts";
-import { correctTicket } from "../shared/webhook/plain-words.ts";
 import { asSenderSees } from "../shared/webhook/presets.ts";
+import type { Source } from "../shared/webhook/source.ts";
 import { createSources, type Sources } from "../shared/webhook/sources.ts";
-import { type Delivery, isTold, tell, ticketOf } from "../shared/webhook/ticket.ts";
+import type { Delivery } from "../shared/webhook/ticket.ts";
 import { verify } from "../shared/webhook/verify.ts";
 
 /** A delivery as it came; raw bytes, so that nothing but an HTTP request can make one. */
@@ -83,13 +81,9 @@ export const ticketWebhookOutput = z.union([
 type Input = z.infer<typeof deliveryInput>;
 type Output = z.infer<typeof ticketWebhookOutput>;
 
-interface Dependencies {
+interface Dependencies extends Omit<Means, "rekey"> {
   readonly platform: Platform;
   readonly sources: Sources;
-  /** Undefined where there is none: then everything is done within the answer's time. */
-  readonly workflow: Workflow | undefined;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
 }
 
 /** A delivery, and in whose name what it asks for is done. */
@@ -154,12 +148,36 @@ async function receive(input: Input, invocation: Invocation, dependencies: Depen
 }
 
 async function actOn(reading: Asking, invocation: Called, dependencies: Dependencies): Promise<Output> {
-  const { operationId } = reading.order;
-  const log = invocation.log.with({ source: invocation.source.name, operationId });
+  const { source, deadline, caller } = invocation;
+  const log = invocation.log.with({ source: source.name, operationId: reading.order.operationId });
   const delivery = { ...invocation, log };
-  if (reading.kind === "order") return carryOut(reading.order, delivery, dependencies);
-  await refuse(reading, delivery, dependencies);
+  const { platform, clock } = dependencies;
+  const rekey = ({ device: { timeout, ...device }, idempotencyKey }: Order) => {
+    const verifyCode = source.code === "nodeId" ? device.nodeId : undefined;
+    const request = { ...device, verifyCode, timeoutSeconds: timeout, idempotencyKey };
+    return auditedRekey(request, { platform, clock, deadline, log, caller });
+  };
+  const means = { ...dependencies, rekey };
+  if (reading.kind === "order") return answerOf(reading.order, source, await carryOut(reading.order, delivery, means));
+  await tellFaults(reading, delivery, means);
   throw reading.error;
+}
+
+function answerOf({ device }: Order, { imei }: Source, { operationId, issued }: CarriedOut): Output {
+  if (issued === undefined) return { operationId };
+  const { verifyCode, timeoutSeconds: timeout, expiresAtMs, replayed } = issued;
+  const { deviceId, nodeId } = device;
+  const warnings = imeiWarnings(nodeId, imei);
+  return {
+    operationId,
+    deviceId,
+    ...(nodeId === undefined ? {} : { nodeId }),
+    verifyCode,
+    timeout,
+    expiresAt: expiresAtMs === null ? null : isoTime(expiresAtMs),
+    replayed,
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
 }
 
 /** One answer for all events of a delivery; only an `ack` has several. */
@@ -168,80 +186,6 @@ function asOne(outputs: readonly Output[]): Output {
   if (outputs.length < 2 || !("operationId" in first)) return first;
   const operationIds = outputs.flatMap((output) => ("operationId" in output ? [output.operationId ?? ""] : []));
   return { operationId: first.operationId ?? "", operationIds };
-}
-
-async function carryOut(order: Order, delivery: Called, dependencies: Dependencies): Promise<Output> {
-  const { source } = delivery;
-  const { operationId, device } = order;
-  if (source.reply === "ack") {
-    const started = await handOver(order, delivery, dependencies);
-    if (started === undefined) await rekeyAndTell(order, delivery, dependencies);
-    return { operationId: started ?? operationId };
-  }
-  try {
-    const state = await rekey(order, delivery, dependencies);
-    const { verifyCode, timeoutSeconds: timeout, expiresAtMs, replayed } = state;
-    const expiresAt = expiresAtMs === null ? null : isoTime(expiresAtMs);
-    const { deviceId, nodeId } = device;
-    const warnings = imeiWarnings(nodeId, source.imei);
-    return {
-      operationId,
-      deviceId,
-      ...(nodeId === undefined ? {} : { nodeId }),
-      verifyCode,
-      timeout,
-      expiresAt,
-      replayed,
-      ...(warnings.length === 0 ? {} : { warnings }),
-    };
-  } catch (error) {
-    // What may pass is tried again: by the sender, or by the workflow where there is a ticket that can be told.
-    const canWait = error instanceof RekeyError && error.retryable && source.preset.onRefusal.repeatsOn === "none";
-    if (!canWait || ticketOf(order, source) === undefined) throw error;
-    const started = await handOver(order, delivery, dependencies);
-    if (started === undefined) throw error;
-    return { operationId: started };
-  }
-}
-
-/**
- * Tells the ticket what it lacks: through the workflow, so that repeats at the same moment write one note, and a note
- * that fails is written later.
- */
-async function refuse({ order, error, told }: Faulty, delivery: Delivery, dependencies: Dependencies): Promise<void> {
-  if (ticketOf(order, delivery.source) === undefined) return;
-  const plain = error.with({ advice: correctTicket }, told);
-  // As Lambda tells a workflow of an error.
-  const failure = { Error: plain.name, Cause: causeOf(plain) };
-  if ((await handOver(order, delivery, dependencies, failure)) !== undefined) return;
-  await tell(order, failureOf(plain), delivery, dependencies);
-}
-
-function rekey(order: Order, { source, log, deadline, caller }: Called, { platform, clock }: Dependencies) {
-  const { timeout, ...device } = order.device;
-  const verifyCode = source.code === "nodeId" ? device.nodeId : undefined;
-  const request = { ...device, verifyCode, timeoutSeconds: timeout, idempotencyKey: order.idempotencyKey };
-  return auditedRekey(request, { platform, clock, deadline, log, caller });
-}
-
-/** Without a workflow: the re-key and its note, as far as the sender's time goes. */
-async function rekeyAndTell(order: Order, delivery: Called, dependencies: Dependencies): Promise<void> {
-  if (await isTold(order, delivery, dependencies.clock)) return;
-  try {
-    const state = await rekey(order, delivery, dependencies);
-    const { verifyCode, timeoutSeconds: timeout, expiresAtMs } = state;
-    await tell(order, { ok: true, verifyCode, timeout, expiresAtMs }, delivery, dependencies);
-  } catch (error) {
-    // What may pass is not worth a note while the sender repeats.
-    if (error instanceof RekeyError && !error.retryable) {
-      await tell(order, failureOf(error), delivery, dependencies);
-    }
-    throw error;
-  }
-}
-
-function failureOf({ name, message, advice }: RekeyError) {
-  return { ok: false as const, error: name, detail: message, advice };
 }
 
 /** What the API's description says of it. */

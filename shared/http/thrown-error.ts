@@ -1,11 +1,11 @@
 import { RekeyError } from "../errors.ts";
-import { jsonOf, memberOf } from "../json.ts";
+import { traceOf } from "../runtime/lambda-error.ts";
 import type { Middleware } from "./chain.ts";
 
 /**
  * Tells whoever invoked the function directly what HTTP tells in a problem. Of a thrown error Lambda passes on
  * `errorType`, `errorMessage` and, line by line, the stack as `trace`; so the stack, which is of no use outside, gives
- * way to the error's traits: `advice: ...`, `retryable: true`, `platformCode: 100611`.
+ * way to the error's traits.
  */
 export function thrownError(): Middleware {
   return {
@@ -13,33 +13,4 @@ export function thrownError(): Middleware {
       if (internal.http === undefined && error instanceof RekeyError) error.stack = traceOf(error).join("\n");
     },
   };
-}
-
-/** The cause that a workflow would see of an error, as Lambda writes it. */
-export function causeOf(error: RekeyError): string {
-  return JSON.stringify({ errorType: error.name, errorMessage: error.message, trace: traceOf(error) });
-}
-
-/** What a workflow's cause tells of an error of ours; undefined what it does not. */
-export function readCause(cause: string | null | undefined): {
-  readonly detail: string | undefined;
-  readonly advice: string | undefined;
-} {
-  const said = jsonOf(cause ?? "");
-  const message = memberOf(said, "errorMessage");
-  const trace = memberOf(said, "trace");
-  const lines = Array.isArray(trace) ? trace.filter((line) => typeof line === "string") : [];
-  return {
-    detail: typeof message === "string" && message !== "" ? message : undefined,
-    advice: lines.find((line) => line.startsWith("advice: "))?.slice("advice: ".length),
-  };
-}
-
-function traceOf({ name, message, advice, retryable, platformCode }: RekeyError): string[] {
-  return [
-    `${name}: ${message}`,
-    `advice: ${advice}`,
-    `retryable: ${retryable}`,
-    ...(platformCode === undefined ? [] : [`platformCode: ${platformCode}`]),
-  ];
 }

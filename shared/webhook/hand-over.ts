@@ -4,7 +4,7 @@ import { startOnce } from "./start.ts";
 import { type Asked, type Delivery, ticketOf } from "./ticket.ts";
 
 /** Why nothing is to be tried, only told; as Lambda tells a workflow of an error. */
-export interface Refused {
+interface Refused {
   readonly Error: string;
   /** JSON with `errorMessage`. */
   readonly Cause: string;

@@ -4,8 +4,8 @@ import type * as z from "zod/mini";
 import { decideNextStep } from "../../functions/decideNextStep.ts";
 import { refreshDeviceKey } from "../../functions/refreshDeviceKey.ts";
 import { errorNames, isErrorName, RekeyError, traitsOf } from "../../shared/errors.ts";
-import { causeOf } from "../../shared/http/thrown-error.ts";
 import { transientErrors } from "../../shared/patience.ts";
+import { causeOf } from "../../shared/runtime/lambda-error.ts";
 import { invocation } from "../workflows/invocation.ts";
 
 type Output = z.infer<typeof decideNextStep.output>;

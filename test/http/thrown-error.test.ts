@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { errorNames, RekeyError } from "../../shared/errors.ts";
-import { causeOf, readCause, thrownError } from "../../shared/http/thrown-error.ts";
+import { thrownError } from "../../shared/http/thrown-error.ts";
 import { eventOf, requestOf, through } from "./one-request.ts";
 
 const online = () =>
@@ -31,19 +31,5 @@ describe("an error of a direct invocation", () => {
 
   test("over HTTP keeps its stack", () => {
     expect(stackAfter(online(), { http: eventOf() })).toContain("thrown-error.test.ts");
-  });
-});
-
-describe("a workflow's cause", () => {
-  test("is read as it was written", () => {
-    expect(readCause(causeOf(online()))).toEqual({ detail: "The device is online", advice: "Wait" });
-    expect(JSON.parse(causeOf(online()))).toMatchObject({ errorType: "DeviceOnlineError" });
-  });
-
-  test.each([
-    ...[undefined, null, "", "Task timed out", "42", "{}", '{"errorMessage":"","trace":"advice: x"}'],
-    '{"errorMessage":7,"trace":[7,"Error: x","    at advice: x"]}',
-  ])("%j tells nothing", (cause) => {
-    expect(readCause(cause)).toEqual({ detail: undefined, advice: undefined });
   });
 });
