@@ -115,9 +115,10 @@ function described(running: LocalSystem, milliseconds: number, ownNames: readonl
     ...places.map(([name, place]) => `  ${name.padEnd(24)}${place}`),
     ...(platform.devices === undefined ? [] : [`  Devices                 ${devicesIn(platform.devices.all())}`]),
     `  Secrets                 ${Object.values(secretIds).join(", ")}`,
-    ...(ownNames.length === 0
-      ? []
-      : [`  Your sources            ${ownNames.join(", ")}; their notes stay on the local desk`]),
+    ...ownNames.map(
+      (name) =>
+        `  Your source             ${url}/webhooks/${encodeURIComponent(name)} (its notes stay on the local desk)`,
+    ),
     "Try:",
     `  curl -X PUT ${url}/devices/device-1/key -H 'Content-Type: application/json' -d '{"nodeId":"urn:imei:860000000000009"}'`,
     `  curl ${url}/devices/device-1/status`,

@@ -86,7 +86,9 @@ test("it serves webhook sources of one's own, and says which of them it cannot r
   const source = { preset: "github", secrets: ["a secret of the owner's own"], fields: { deviceId: "device" } };
   await writeFile(mine, JSON.stringify({ mine: source }));
   const printed = await start("--port=0", "--sources", mine);
-  expect(printed).toContain("Your sources            mine");
+  expect(printed).toContain(
+    `Your source             ${apiOf(printed)}/webhooks/mine (its notes stay on the local desk)`,
+  );
   child?.kill("SIGTERM");
   await once(child as ChildProcess, "exit");
   await writeFile(mine, JSON.stringify({ mine: { ...source, limit: 7 } }));
