@@ -4,7 +4,7 @@ import { allowanceOf } from "./allowance.ts";
 import { type Granted, Pursuit } from "./pursuit.ts";
 import type { StoredSession, Token } from "./session-document.ts";
 import { type SessionDependencies, SessionMemory } from "./session-memory.ts";
-import type { Wish } from "./session-step.ts";
+import { isUsable, type Wish } from "./session-step.ts";
 
 /**
  * The one token that all sandboxes of all functions share, because the platform honours only the last one issued.
@@ -29,7 +29,7 @@ export interface Session {
   doubt(old: Token, deadline: Deadline): Promise<Granted | undefined>;
   /** A token from a login made now, unless another sandbox publishes one meanwhile. */
   renew(deadline: Deadline): Promise<Token>;
-  /** The stored token, where there is one, and what is wrong with the session; for a status, so nothing is renewed. */
+  /** The stored token, where it has not ended, and what is wrong with the session; for a status, so nothing is renewed. */
   look(deadline: Deadline): Promise<{ readonly token: Token | undefined; readonly fault: RekeyError | undefined }>;
 }
 
@@ -58,7 +58,12 @@ export function createSession({ random = Math.random, ...dependencies }: Session
       const session = await memory.read(deadline);
       // A secret that is not there reads as one that is empty; whether it can be made shows here.
       if (session.versionId === "") await memory.lease.look(deadline);
-      return { token: session.token, fault: faultOf(session, clock.now()) };
+      const nowMs = clock.now();
+      const { token } = session;
+      return {
+        token: token !== undefined && isUsable(token, nowMs) ? token : undefined,
+        fault: faultOf(session, nowMs),
+      };
     },
   };
 }

@@ -44,6 +44,17 @@ describe("an empty session", () => {
   );
 });
 
+describe("a look at the session", () => {
+  test("shows the token until it has ended: the next refresh logs in, and no read could be made with it", async () => {
+    const session = world.open();
+    await session.token(within(5_000));
+    expect((await world.open().look(within(5_000))).token?.accessToken).toBe(world.logins.current);
+    await world.time.sleep(3_600_000);
+    expect(await world.open().look(within(5_000))).toEqual({ token: undefined, fault: undefined });
+    expect(world.logins.count).toBe(1);
+  });
+});
+
 describe("a live session", () => {
   test("costs one read a sandbox and nothing afterwards", async () => {
     await world.open().token(within(5_000));
