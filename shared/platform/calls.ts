@@ -193,7 +193,8 @@ function loginExchange({ appId, secret }: Credentials, timeoutMs: number): Excha
     method: "POST",
     path: "/iocm/app/sec/v1.1.0/login",
     headers: { "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
-    body: new URLSearchParams({ appId, secret }).toString(),
+    // A blank as `+` is for forms only; `%20` is read by whatever decodes per cent.
+    body: new URLSearchParams({ appId, secret }).toString().replaceAll("+", "%20"),
     timeoutMs,
   };
 }

@@ -36,7 +36,7 @@ test("a login is a form without token and app_key, each part percent-encoded", a
   expect(headers).toMatchObject({ "content-type": "application/x-www-form-urlencoded", accept: "application/json" });
   expect(Object.keys(headers)).not.toContain("authorization");
   expect(Object.keys(headers)).not.toContain("app_key");
-  expect(body).toBe("appId=a%26b&secret=s%26c%3D%25%2B+%C3%BC");
+  expect(body).toBe("appId=a%26b&secret=s%26c%3D%25%2B%20%C3%BC");
 });
 
 test("a renewal is JSON with the three documented fields", async () => {
