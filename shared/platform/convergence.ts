@@ -180,7 +180,8 @@ function onlineError({ lost, hasNodeId }: Known, error: RekeyError): RekeyError 
   return lost !== undefined && hasNodeId !== false ? lost : error;
 }
 
-function noTime(): RekeyError {
+/** A change that was not begun, since its answer could not be waited for. */
+export function noTime(): RekeyError {
   return new RekeyError("PlatformUnavailableError", "No time was left to begin the change", { retryAfterSeconds: 5 });
 }
 

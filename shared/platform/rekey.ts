@@ -7,6 +7,7 @@ import {
   type Happening,
   type IssuedCode,
   next,
+  noTime,
   nothingYet,
   type Rekeyed,
   type Step,
@@ -96,8 +97,6 @@ async function takeStep(step: Extract<Step, { kind: "change" | "read" }>, way: W
     if (step.kind === "read") return { kind: "read", device: await readDevice(way) };
     if (deadline.remaining() < step.pauseMs + leastMs) return { kind: "late" };
     if (step.pauseMs > 0) await clock.sleep(step.pauseMs);
-    // Timers are late.
-    if (deadline.remaining() < leastMs) return { kind: "late" };
     return { kind: "changed", issued: await changeKey(step.nodeId, way) };
   } catch (error) {
     if (!(error instanceof RekeyError)) throw error;
@@ -115,11 +114,11 @@ async function changeKey(
   const limitMs = code === undefined ? leftMs : Math.min(leftMs, 10_000, Math.max(3_500, leftMs / 2));
   // The code's time runs from when the platform hears of it; ours starts earlier, so we never promise too much.
   const sentAtMs = clock.now();
-  const reply = await authorization.call(
-    (context) =>
-      platform.calls.refreshDeviceKey(context, { deviceId, appId }, { nodeId, verifyCode: code, timeoutSeconds }),
-    limitMs,
-  );
+  const reply = await authorization.call(async (context) => {
+    // The pause before it may have been longer, and its token may have had to be renewed.
+    if (deadline.remaining() < leastMs) throw noTime();
+    return platform.calls.refreshDeviceKey(context, { deviceId, appId }, { nodeId, verifyCode: code, timeoutSeconds });
+  }, limitMs);
   const seconds = reply.timeoutSeconds ?? timeoutSeconds ?? defaultTimeoutSeconds;
   return {
     verifyCode: reply.verifyCode,

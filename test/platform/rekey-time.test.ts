@@ -52,6 +52,30 @@ describe("a change", () => {
   });
 
   test.each([
+    [1_999, "a token that takes a second", "PlatformUnavailableError", 0],
+    [2_000, "a token that takes a second", undefined, 1],
+  ])("with %d ms left and %s is begun only if a second is left then", async (leftMs, _, name, times) => {
+    const { time, calls, platform } = createDevice([fate()]);
+    const { authorize } = platform;
+    const slowly: typeof authorize = (...given) => {
+      const authorization = authorize(...given);
+      return { ...authorization, call: (...one) => time.sleep(1_000).then(() => authorization.call(...one)) };
+    };
+    const clock = time.clock();
+    const refreshed = rekeyDevice(
+      { deviceId: "d" },
+      { platform: { ...platform, authorize: slowly }, clock, deadline: deadlineIn(leftMs, clock) },
+    );
+    expect(
+      await refreshed.then(
+        () => undefined,
+        (error: Error) => error.name,
+      ),
+    ).toBe(name);
+    expect(calls).toHaveLength(times);
+  });
+
+  test.each([
     [1_100, 2],
     [1_099, 1],
   ])(
