@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, validateHeaderName, validateHeaderValue } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { type Match, match, type Route } from "./routes.ts";
@@ -53,22 +53,19 @@ const headerLimitBytes = 10_240;
  * the harder way for the function: `%2F` does not separate segments, so it arrives as `/` inside a path parameter.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const handler = (request: IncomingMessage, response: ServerResponse) => {
+  const serve = async (request: IncomingMessage, response: ServerResponse) => {
     if (options.aside?.(request, response) === true) return;
     const requestId = randomBytes(8).toString("base64url");
-    answer(options, request, requestId)
-      .catch((error: unknown) => {
-        if (error instanceof GatewayError) return json(error.status, { message: error.message });
-        console.error(error);
-        return json(500, { message: "Internal Server Error" });
-      })
-      .then((result) => {
-        // What is left of a body that was refused is not read: the connection cannot be used again.
-        if (!request.complete) response.setHeader("connection", "close");
-        send(response, requestId, result);
-      });
+    const result = await answer(options, request, requestId).catch((error: unknown) => {
+      if (error instanceof GatewayError) return json(error.status, { message: error.message });
+      if (request.complete) console.error(error);
+      return json(500, { message: "Internal Server Error" });
+    });
+    // What is left of a body that was refused is not read: the connection cannot be used again.
+    if (!request.complete) response.setHeader("connection", "close");
+    send(response, requestId, result);
   };
-  const server = await listen(handler, options.port, { maxHeaderSize: headerLimitBytes });
+  const server = await listen(serve, options.port, { maxHeaderSize: headerLimitBytes });
   return { url: server.url, close: server.down };
 }
 
@@ -223,6 +220,10 @@ function answerOf(result: unknown): Answer {
     throw new GatewayError(500, "Internal Server Error");
   }
   const named = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]);
+  for (const [name = "", value = ""] of [...named, ...cookies.map((cookie) => ["set-cookie", String(cookie)])]) {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  }
   return {
     status,
     headers: { "content-type": "text/plain;charset=UTF-8", ...Object.fromEntries(named) },

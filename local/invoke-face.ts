@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { isForeign } from "./ports.ts";
 import type { Outcome } from "./sandbox.ts";
+import type { Answering } from "./secrets-endpoint/listener.ts";
 
 /** What the Invoke API needs of the functions behind it. */
 export interface Invocable {
@@ -16,12 +17,11 @@ const megabyte = 1024 * 1024;
 const path = /^\/2015-03-31\/functions\/([^/?]+)\/invocations(?:\?|$)/;
 
 /** Lambda's Invoke API: `POST /2015-03-31/functions/{name}/invocations`, as the AWS SDK's client calls it. */
-export function invokeFace(functions: Invocable): RequestListener {
-  return (request, response) => {
+export function invokeFace(functions: Invocable): Answering {
+  return (request, response) =>
     answer(functions, request, response).catch((error: unknown) => {
       if (!response.headersSent) refuse(response, 500, "ServiceException", String(error));
     });
-  };
 }
 
 async function answer(functions: Invocable, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -44,7 +44,7 @@ export async function startObjectStore({ port, latencyMs = 0 }: ObjectStoreOptio
     const method = request.method ?? "";
     requests[method] = (requests[method] ?? 0) + 1;
     const held = latencyMs === 0 ? Promise.resolve() : delay(latencyMs);
-    Promise.all([bodyOf(request), held])
+    return Promise.all([bodyOf(request), held])
       .then(([body]) => answer(request, response, body, store))
       .catch((error: unknown) => refuse(response, 500, "InternalError", String(error)));
   }, port);

@@ -1,14 +1,7 @@
-import { once } from "node:events";
-import type { createServer, IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
+import { type Listener, listen } from "../secrets-endpoint/listener.ts";
 import type { Fault } from "./faults.ts";
 import type { PlatformSimulator } from "./simulator.ts";
-
-/** The simulator's control, for other processes: a plain HTTP server on loopback. */
-export interface ControlServer {
-  readonly url: string;
-  close(): Promise<void>;
-}
 
 type Command = (simulator: PlatformSimulator, body: Record<string, unknown>, id: string) => unknown;
 
@@ -39,13 +32,9 @@ const commands: Readonly<Record<string, Command>> = {
   "POST /up": (simulator) => simulator.up(),
 };
 
-/** Starts the control of a simulator. */
-export async function startControl(
-  simulator: PlatformSimulator,
-  create: typeof createServer,
-  port: number,
-): Promise<ControlServer> {
-  const server = create(async (request, response) => {
+/** Starts the control of a simulator, for other processes: plain HTTP on loopback. */
+export function startControl(simulator: PlatformSimulator, port: number): Promise<Listener> {
+  return listen(async (request, response) => {
     const [, first = "", id = "", action] = (request.url ?? "").split("?")[0]?.split("/") ?? [];
     const name = action === undefined ? `/${first}` : `/${first}/:id/${action}`;
     const command = commands[`${request.method} ${name}`];
@@ -57,16 +46,7 @@ export async function startControl(
     } catch (error) {
       response.writeHead(400, { "content-type": "application/json" }).end(JSON.stringify({ error: String(error) }));
     }
-  });
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: async () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
+  }, port);
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {

@@ -1,11 +1,12 @@
 import { once } from "node:events";
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { type Listener, portOf } from "../secrets-endpoint/listener.ts";
 import { type Answer, Application, type ApplicationOptions, failure, type Received } from "./application.ts";
 import { type CertificateOptions, type Certificates, createCertificates } from "./certificates.ts";
-import { type ControlServer, startControl } from "./control.ts";
+import { startControl } from "./control.ts";
 import { type Fault, Faults } from "./faults.ts";
 import { type OperationName, operations } from "./rules.ts";
 
@@ -85,7 +86,7 @@ export async function startPlatformSimulator(options: SimulatorOptions = {}): Pr
   const { ca, server: identity, client } = certificates;
   const tls = { ca, cert: identity.certificate, key: identity.key, requestCert: true, rejectUnauthorized: true };
   const open = async (port: number): Promise<Server> => {
-    const server = createHttpsServer({ ...tls, keepAliveTimeout: 60_000 }, (...call) => void serve(...call));
+    const server = createServer({ ...tls, keepAliveTimeout: 60_000 }, (...call) => void serve(...call));
     server.on("secureConnection", () => {
       counters.handshakes += 1;
     });
@@ -98,7 +99,7 @@ export async function startPlatformSimulator(options: SimulatorOptions = {}): Pr
     return server;
   };
   let server: Server | undefined = await open(options.port ?? 0);
-  const { port } = server.address() as AddressInfo;
+  const port = portOf(server);
   const dropConnections = () => {
     for (const socket of sockets) socket.destroy();
   };
@@ -111,7 +112,7 @@ export async function startPlatformSimulator(options: SimulatorOptions = {}): Pr
     if (closing.listening) await once(closing, "close");
   };
   const url = `https://127.0.0.1:${port}`;
-  let control: ControlServer | undefined;
+  let control: Listener | undefined;
   const simulator: PlatformSimulator = {
     url,
     get controlUrl() {
@@ -142,10 +143,10 @@ export async function startPlatformSimulator(options: SimulatorOptions = {}): Pr
       server ??= await open(port);
     },
     close: async () => {
-      await Promise.all([down(), control?.close()]);
+      await Promise.all([down(), control?.down()]);
     },
   };
-  control = await startControl(simulator, createHttpServer, options.controlPort ?? 0);
+  control = await startControl(simulator, options.controlPort ?? 0);
   return simulator;
 }
 

@@ -1,6 +1,7 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Counters } from "./counters.ts";
 import type { Fault, FaultPlan } from "./faults.ts";
+import type { Answering } from "./listener.ts";
 import { moodOf } from "./moods.ts";
 import type { Denial } from "./server.ts";
 import { ServiceError } from "./service-error.ts";
@@ -54,8 +55,8 @@ const actions: Readonly<Record<string, Action>> = {
  * `GET /counters`, `GET /log`, `POST /reset`; `GET|POST|DELETE /faults` (one fault as body); `POST|DELETE /deny`; `POST /down`, `POST /up`;
  * `GET /mood`, `POST /mood {mood}`; `POST /advance {milliseconds}`; `GET /secrets`, `POST /secrets {name, text}` (text null empties the secret).
  */
-export function control(on: Controlled): RequestListener {
-  return (request, response) => void answer(on, request, response);
+export function control(on: Controlled): Answering {
+  return (request, response) => answer(on, request, response);
 }
 
 async function answer(on: Controlled, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
 
 /** A server on loopback that can go down, so that connections are refused, and come back on the same port. */
 export interface Listener {
@@ -9,18 +9,21 @@ export interface Listener {
   up(): Promise<void>;
 }
 
+/** Answers a request, at once or later. */
+export type Answering = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
 /**
  * Listens on 127.0.0.1.
  *
+ * @param answering what it throws or rejects with ends that request's connection, and nothing else
  * @param port 0 for any free one
  */
-export async function listen(handler: RequestListener, port = 0, options: ServerOptions = {}): Promise<Listener> {
-  let server: Server | undefined = await open(handler, port, options);
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new TypeError("A TCP server has an address and a port");
+export async function listen(answering: Answering, port = 0, options: ServerOptions = {}): Promise<Listener> {
+  let server: Server | undefined = await open(answering, port, options);
+  const ownPort = portOf(server);
   return {
-    port: address.port,
-    url: `http://127.0.0.1:${address.port}`,
+    port: ownPort,
+    url: `http://127.0.0.1:${ownPort}`,
     down: async () => {
       const closing = server;
       server = undefined;
@@ -30,14 +33,29 @@ export async function listen(handler: RequestListener, port = 0, options: Server
       await closed;
     },
     up: async () => {
-      server ??= await open(handler, address.port, options);
+      server ??= await open(answering, ownPort, options);
     },
   };
 }
 
-function open(handler: RequestListener, port: number, options: ServerOptions): Promise<Server> {
+/** The port that a server listens on. */
+export function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new TypeError("A TCP server has an address and a port");
+  return address.port;
+}
+
+function open(answering: Answering, port: number, options: ServerOptions): Promise<Server> {
   // The service keeps idle connections longer than Node does by default; a short time would cut warm sandboxes' ones.
-  const server = createServer({ keepAliveTimeout: 60_000, ...options }, handler);
+  const server = createServer({ keepAliveTimeout: 60_000, ...options }, async (request, response) => {
+    try {
+      await answering(request, response);
+    } catch (error) {
+      // A sender that went away in the middle is no fault of anybody's here.
+      if (request.complete) console.error(error);
+      response.destroy();
+    }
+  });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", () => resolve(server));

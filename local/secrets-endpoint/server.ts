@@ -76,7 +76,7 @@ export async function startSecretsEndpoint(options: SecretsEndpointOptions = {})
   for (const [name, text] of Object.entries(options.secrets ?? {})) {
     state.store.create(name, text === null ? undefined : { text });
   }
-  const service = await listen((request, response) => void serve(state, request, response), options.port);
+  const service = await listen((request, response) => serve(state, request, response), options.port);
   const face = control({ ...state, down: service.down, up: service.up });
   const controlService = await listen(face, options.controlPort);
   return {

@@ -136,7 +136,7 @@ export async function startStepFunctions(options: StepFunctionsOptions): Promise
     ],
   ]);
 
-  const server = await listen((request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse) =>
     answer(request, operations).then(
       (body) => send(response, 200, body),
       (error: unknown) => {
@@ -144,7 +144,7 @@ export async function startStepFunctions(options: StepFunctionsOptions): Promise
         send(response, known.status, { __type: known.type, message: known.message });
       },
     );
-  }, options.port);
+  const server = await listen(serve, options.port);
   return {
     url: server.url,
     arnOf,

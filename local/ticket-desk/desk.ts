@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
+import { jsonOf } from "../../shared/json.ts";
 import type { Part } from "../local-system.ts";
 import { listen } from "../secrets-endpoint/listener.ts";
 import { type DeskNote, deskAccount, type NoteApi, noteApis } from "./note-apis.ts";
@@ -86,25 +88,26 @@ export async function startTicketDesk(port = 0): Promise<TicketDesk> {
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     requests += 1;
-    const url = new URL(request.url ?? "/", "http://desk");
-    const [, system = "", ...rest] = url.pathname.split("/");
-    const text = await bodyOf(request);
+    const [path = "", query = ""] = (request.url ?? "").split("?", 2);
+    const [, system = "", ...rest] = path.split("/");
+    const written = await text(request);
     if (system === "tickets") return send(response, { status: 200, body: { tickets: [...tickets], notes } });
     const api = Object.hasOwn(noteApis, system) ? noteApis[system] : undefined;
     if (api === undefined) return send(response, { status: 404, body: { error: "No such system" } });
     const { method = "GET", headers } = request;
-    const body = jsonOf(text);
-    const isWrite = method !== "GET" && !/^\{"query":"query/.test(text);
+    const body = jsonOf(written);
+    const isWrite = method !== "GET" && !/^\{"query":"query/.test(written);
     const fault = faultFor(isWrite);
     if (fault?.kind === "hang") return;
     if (fault?.kind === "status") return send(response, { status: fault.status ?? 500, body: { error: "Fault" } });
-    const answer = answerOf(api, { method, path: `/${rest.join("/")}`, query: url.searchParams, headers, body });
+    const asked = { method, path: `/${rest.join("/")}`, query: new URLSearchParams(query), headers, body };
+    const answer = answerOf(api, asked);
     if (fault?.kind === "slow") await delay(1_000);
     if (fault?.kind === "cut") response.socket?.destroy();
     else send(response, answer);
   }
 
-  const server = await listen((request, response) => void serve(request, response), port);
+  const server = await listen(serve, port);
   return {
     url: server.url,
     notes,
@@ -125,20 +128,6 @@ function authorizationOf({ basic, authorization }: NoteApi): string | undefined 
 /** The desk as a part of the local system. */
 export function ticketDeskPart(desk: TicketDesk): Part {
   return { name: "Ticket desk", start: async () => ({ url: `${desk.url}/tickets`, close: desk.close }) };
-}
-
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function send(response: ServerResponse, { status, body }: Answer): void {

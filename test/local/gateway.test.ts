@@ -107,7 +107,7 @@ describe("the answer", () => {
     expect([answer.status, await answer.json()]).toEqual([200, { plain: true }]);
   });
 
-  test.each(["throw", "exit", "unusable"])(
+  test.each(["throw", "exit", "unusable", "bad header", "bad cookie"])(
     "to a function that fails (%s) is 500 without its inside",
     async (action) => {
       const answer = await post(action);
