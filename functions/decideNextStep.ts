@@ -8,10 +8,11 @@ import { faultsOf } from "../shared/input-faults.ts";
 import { defaultLimitSeconds, limitSeconds, secondsToWait } from "../shared/patience.ts";
 import { readCause } from "../shared/runtime/lambda-error.ts";
 
-/** `derived` (default) from the idempotency key, or the new hardware's nodeId, for agents that want the two equal. */
-
 /** Which ticket is told; made by ticketWebhook, taken apart by writeTicketNote. */
 const ticket = z.looseObject({ source: z.string(), ticketId: z.string(), operationId: z.string() });
+
+/** Which webhook's event asked where no ticket is told; made by ticketWebhook, which knows its repeats by it. */
+const delivery = z.looseObject({ source: z.string(), operationId: z.string() });
 
 /** A failed step as Step Functions tells it; the cause of a failed function is Lambda's JSON. */
 const failure = z.object({ Error: z.string(), Cause: z.optional(z.nullable(z.string())) });
@@ -27,11 +28,12 @@ export const rekeyDeviceInput = z
     appId: z.nullish(appId),
     code: z.nullish(codeOrigin),
     /** Default: the execution's name. */
-    idempotencyKey: z.optional(idempotencyKey),
+    idempotencyKey: z.nullish(idempotencyKey),
     /** Whether the code is in the output, and so in the execution's history. */
-    includeCode: z._default(z.boolean(), false),
-    limitSeconds: z._default(limitSeconds, defaultLimitSeconds),
+    includeCode: z._default(z.nullable(z.boolean()), false),
+    limitSeconds: z._default(z.nullable(limitSeconds), defaultLimitSeconds),
     ticket: z.nullish(ticket),
+    delivery: z.nullish(delivery),
     /** Nothing is tried, the ticket is only told why: made by ticketWebhook of a ticket that lacks something. */
     failure: z.nullish(failure),
   })
@@ -135,7 +137,7 @@ function begin(execution: string, raw: unknown): Output {
     const { name, message, advice } = invalidInput(parsed.error.issues.flatMap(faultsOf));
     return ended(nothingToTry(execution, raw), failed(name, message, advice));
   }
-  const { code = null, includeCode, limitSeconds: leftSeconds, ...device } = parsed.data;
+  const { code, includeCode, limitSeconds: leftSeconds, ...device } = parsed.data;
   return {
     request: {
       deviceId: device.deviceId,
@@ -145,12 +147,12 @@ function begin(execution: string, raw: unknown): Output {
       timeout: device.timeout ?? null,
       appId: device.appId ?? null,
       idempotencyKey: device.idempotencyKey ?? execution,
-      includeCode,
-      requestedBy: principalOf(execution, device.ticket),
+      includeCode: includeCode ?? false,
+      requestedBy: principalOf(execution, device.ticket ?? device.delivery),
     },
-    code,
+    code: code ?? null,
     ticket: device.ticket ?? null,
-    leftSeconds,
+    leftSeconds: leftSeconds ?? defaultLimitSeconds,
     waits: {},
     next: "refresh",
   };
@@ -173,9 +175,9 @@ function nothingToTry(execution: string, raw: unknown): Progress {
 }
 
 /** On whose behalf a device is re-keyed, as the audit line has it. */
-function principalOf(execution: string, told: z.infer<typeof ticket> | null | undefined): string {
-  if (told == null) return `execution ${execution}`;
-  return `webhook ${told.source}, operation ${told.operationId}`.replace(/\p{C}/gu, "·").slice(0, 256);
+function principalOf(execution: string, asked: z.infer<typeof delivery> | null | undefined): string {
+  if (asked == null) return `execution ${execution}`;
+  return `webhook ${asked.source}, operation ${asked.operationId}`.replace(/\p{C}/gu, "·").slice(0, 256);
 }
 
 /** Undefined for what does not pass, or where no time is left. */

@@ -32,7 +32,7 @@ export async function handOver(
     ...(idempotencyKey === operationId ? {} : { idempotencyKey }),
     ...(source.limitSeconds === undefined ? {} : { limitSeconds: source.limitSeconds }),
     ...(ticketId === undefined
-      ? {}
+      ? { delivery: { source: source.name, operationId, tryOf } }
       : { ticket: { source: source.name, ticketId, operationId, tryOf, requestId, requester } }),
     ...(failure === undefined ? {} : { failure }),
   });

@@ -22,7 +22,7 @@ const shortestQuietMs = 60_000;
  * Starts the workflow for an operation, once: the name of an execution is what remembers it, for 90 days.
  *
  * @param names the operation's
- * @param inputOf what the workflow gets, which names the operation as `ticket.operationId` and `ticket.tryOf`
+ * @param inputOf what the workflow gets, whose `ticket` or `delivery` has the operation's `operationId` and `tryOf`
  * @param suffix of the execution's name, for what is started beside the operation itself
  * @returns the id of the operation that this is: an earlier one where this is a repeat of it
  * @throws what the SDK throws when the service does not answer or refuses
@@ -50,7 +50,7 @@ export async function startOnce(
     await start(later, later);
     return later;
   }
-  const known = startedFor.safeParse(earlier?.input).data?.ticket;
+  const { ticket, delivery: known = ticket } = startedFor.safeParse(earlier?.input).data ?? {};
   if (known?.operationId === operationId || known?.tryOf === tryOf) return known?.operationId ?? operationId;
   await start(operationId, operationId);
   return operationId;
@@ -69,4 +69,5 @@ function timesOver({ input, endedAtMs, hasSucceeded }: Execution, nowMs: number)
 }
 
 const startedWith = z.object({ timeout: z.optional(z.number()) });
-const startedFor = z.object({ ticket: z.object({ operationId: z.string(), tryOf: z.optional(z.string()) }) });
+const startedBy = z.optional(z.object({ operationId: z.string(), tryOf: z.optional(z.string()) }));
+const startedFor = z.object({ ticket: startedBy, delivery: startedBy });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { deliver, senderOf, senders } from "../../local/ticket-desk/senders.ts";
+import { deliver, senderAt, senderOf, senders } from "../../local/ticket-desk/senders.ts";
 import { memberOf } from "../../shared/json.ts";
 import { type PresetName, presets } from "../../shared/webhook/presets.ts";
 import { useTicketStage } from "./ticket-stage.ts";
@@ -75,6 +75,25 @@ describe.each([
       expect([stage.history().length, stage.notesOf(preset).length]).toEqual([2, 2]);
     });
   });
+
+  if (withWorkflows) {
+    test("recorded bytes of a source without a ticket start nothing, also when the first execution has ended", async () => {
+      const sender = senderAt("zendesk", "ticketless");
+      const body = JSON.stringify(sender.payload(stage.device));
+      const bytes = { body, headers: sender.headers(body, "the sender's own id") };
+      const url = `${stage.system.url}/webhooks/ticketless`;
+      const answers = [];
+      for (const id of ["1", "2", "3"]) {
+        const headers = { ...bytes.headers, [idHeaderOf("zendesk")]: id };
+        const response = await fetch(url, { method: "POST", headers, body });
+        answers.push([response.status, await response.text()]);
+        await expect.poll(() => stage.history().length).toBe(1);
+        await stage.quiet();
+      }
+      expect(new Set(answers.map(String)).size).toBe(1);
+      expect([stage.history().length, started()]).toEqual([1, 1]);
+    });
+  }
 
   test.each<PresetName>(["zendesk", "standard-webhooks"])(
     "another event of %s with an equal body is another operation: it arms the same code again, and its note says so",

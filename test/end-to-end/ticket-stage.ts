@@ -34,6 +34,7 @@ async function startStage(withWorkflows: boolean, environment: Readonly<Record<s
       unsigned: { ...zendesk?.configuration, secrets: [] },
       blank: { ...zendesk?.configuration, secrets: [""] },
       impatient: { ...sources["desk"], secrets: [secretOf("impatient")], limitSeconds: 60 },
+      ticketless: { ...zendesk?.configuration, secrets: [secretOf("ticketless")] },
       halfway: { ...zendesk?.configuration, secrets: [secretOf("halfway")], fields: { nodeId: "ticket.imei" } },
       broken: { preset: "hmac", secrets: ["x"], fields: { deviceId: "ticket.((" } },
     },

@@ -44,7 +44,18 @@ describe("at the beginning", () => {
       },
       ...{ code: "nodeId", ticket, leftSeconds: 7, waits: {}, next: "refresh" },
     });
-    const nulls = { nodeId: null, expectedNodeId: null, timeout: null, appId: null, ticket: null, code: null };
+    const nulls = {
+      nodeId: null,
+      expectedNodeId: null,
+      timeout: null,
+      appId: null,
+      ticket: null,
+      delivery: null,
+      code: null,
+      idempotencyKey: null,
+      includeCode: null,
+      limitSeconds: null,
+    };
     expect(await decide({ input: { deviceId: "d", ...nulls } })).toEqual(await decide({ input: { deviceId: "d" } }));
   });
 

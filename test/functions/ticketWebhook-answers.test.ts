@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { rekeyDeviceInput } from "../../functions/decideNextStep.ts";
 import { ticketWebhook } from "../../functions/ticketWebhook.ts";
 import { readConfig } from "../../shared/runtime/config.ts";
 import { createSources } from "../../shared/webhook/sources.ts";
@@ -39,6 +40,13 @@ describe("a delivery of several events", () => {
     const [first, second] = started.map(({ name }) => name);
     expect([output, status]).toEqual([{ operationId: first, operationIds: [first, second] }, 202]);
     expect(started.map(({ input }) => input["deviceId"])).toEqual(["d", "e"]);
+  });
+
+  test("without a ticket names them to the workflow all the same: by them it knows their repeats", async () => {
+    const { started } = await deliver({ source: "mute", workflow: "starts" });
+    const [{ input } = { input: {} }] = started;
+    expect(input).toMatchObject({ delivery: { source: "mute", operationId } });
+    expect(rekeyDeviceInput.safeParse(input).success).toBe(true);
   });
 
   test("of which one only asks for something is answered as that one", async () => {

@@ -91,7 +91,16 @@ describe("one of a sender that signs the time of each try", () => {
     expect(executions.size).toBe(2);
   });
 
-  test("is another one where what was started before had no ticket, and so tells of no try", async () => {
+  test.each(["ticket", "delivery"])("is one where what was started before names it as its %s", async (field) => {
+    const { operationId, tryOf } = first;
+    executions.set("a-0", { input: { [field]: { operationId, tryOf } }, endedAtMs: nowMs, hasSucceeded: true });
+    expect([await start({ ...first, tryOf: "y" }), await start({ ...first, operationId: "a-2" })]).toEqual([
+      ...["a-1", "a-1"],
+    ]);
+    expect(executions.size).toBe(1);
+  });
+
+  test("is another one where somebody else started what was there before", async () => {
     executions.set("a-0", { input: { deviceId: "d" }, endedAtMs: nowMs, hasSucceeded: true });
     expect(await start(first)).toBe("a-1");
   });
