@@ -25,7 +25,7 @@ export function writeBom(folder, { outputs }) {
   const root = join(folder, "..");
   const components = [...packages]
     .map(([home, files]) => component(JSON.parse(readFileSync(join(root, home, "package.json"), "utf8")), [...files]))
-    .sort((one, other) => one.purl.localeCompare(other.purl));
+    .sort((one, other) => (one.purl < other.purl ? -1 : 1));
   const product = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const hashes = bundles.map((file) => ({
     type: "file",

@@ -53,7 +53,8 @@ try {
     count(proven);
     if (!proven) process.stdout.write(`NOT PROVEN: ${proof.threat} (${proof.file}: ${proof.title})\n`);
   }
-} catch {
+} catch (error) {
+  process.stdout.write(`\n${error}\n`);
   failed += 1;
 }
 

@@ -8,7 +8,7 @@ const filesIn = (folder: string): string[] =>
     .filter((name) => /\.(ts|mjs)$/.test(name) && !name.includes("node_modules"))
     .map((name) => join(folder, name));
 const product = [...filesIn("functions"), ...filesIn("shared")];
-const all = [...product, ...["local", "tools", "test"].flatMap(filesIn)];
+const all = [...product, ...["local", "tools", "build", "deploy", "test"].flatMap(filesIn)];
 const text = new Map(all.map((file) => [file, readFileSync(join(repository, file), "utf8")]));
 const textOf = (file: string) => text.get(file) ?? "";
 /** Without comments and the content of texts, so that prose is not taken for code. */
@@ -90,6 +90,12 @@ describe("a reader can hold it", () => {
 
   test("the named import of zod, which keeps every language, is nowhere", () => {
     expect(product.filter((file) => /import \{[^}]*\bz\b[^}]*\} from "zod/.test(codeOf(file)))).toEqual([]);
+  });
+
+  test("nothing depends on the language that a machine is set to", () => {
+    const files = [...product, ...["local", "tools", "build", "deploy"].flatMap(filesIn)];
+    const localized = (file: string) => /\blocaleCompare\b|\btoLocale|\bIntl\./.test(codeOf(file));
+    expect(files.filter(localized)).toEqual([]);
   });
 
   test("nothing is cast, and nothing is any", () => {

@@ -74,7 +74,7 @@ function save(measured: ReadonlyMap<string, string>): void {
   for (const [letter, text] of measured) kept.set(letter, text.trimEnd());
   const intro =
     "Written by `npm run bench:quota`: the built functions, workflow, bucket and secrets against the platform simulator at\n100 calls in 60 s (counted over the last 60 s), in real time.";
-  const body = [...kept].sort(([one], [other]) => one.localeCompare(other)).map(([, text]) => text);
+  const body = [...kept].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, text]) => text);
   mkdirSync(new URL(".", file), { recursive: true });
   writeFileSync(file, `${[intro, ...body].join("\n\n")}\n`);
 }
