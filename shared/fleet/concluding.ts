@@ -95,8 +95,8 @@ async function next(
   const manifestKey = `${store.folder(plan.generation)}/round-${round}/manifest.json`;
   const isLast = entries.length === 0;
   const all = { ...plan, settled: [...plan.settled, ...settled] };
-  // Failed before this round, and in it.
-  const before = sumOf([{ ...progress.before, waiting: 0 }, counts]);
+  const begunWith = countsBefore(progress, conclusion);
+  const before = sumOf([{ ...begunWith, waiting: 0 }, counts]);
   const after: RunPlan = isLast ? { ...withoutManifest(all), state: "finished" } : { ...all, round, manifestKey };
   if (isLast) await writeResult(after, dependencies);
   else await store.writeManifest(manifestKey, entries);
@@ -104,12 +104,17 @@ async function next(
   const { stopped: _, ...going } = progress;
   const written: RunProgress = {
     ...{ ...going, ...before, before, round: after.round, finished: isLast, updatedAtMs: clock.now() },
-    batches: entries.map(() => null),
+    ...{ batches: entries.map(() => null), concluded: { manifestKey: conclusion.manifestKey, before: begunWith } },
     ...(verdict === undefined ? {} : { stopped: verdict }),
   };
   await store.writeProgress(written);
   await store.writePlan(after);
   return { ...concludedOf(after, written, isLast ? 0 : waitSeconds), ...verdict };
+}
+
+/** Counts of all rounds before this one. Where the plan could not be written, `before` has this one in it already. */
+function countsBefore({ before, concluded }: RunProgress, { manifestKey }: Conclusion): FleetCounts {
+  return concluded?.manifestKey === manifestKey ? concluded.before : before;
 }
 
 /** Lays to rest what is done or failed, and makes batches of the rest. */

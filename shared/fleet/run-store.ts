@@ -84,6 +84,8 @@ export const runProgress = z.object({
   /** When the round began: what the counts above are made of, with what each batch adds. */
   before: fleetCounts,
   batches: z.array(z.nullable(fleetCounts)),
+  /** The round that was concluded last, by its manifest, and what `before` was then; absent: none was. */
+  concluded: z.optional(z.object({ manifestKey: z.string(), before: fleetCounts })),
 });
 
 /** One of {@link runProgress}. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { RekeyError } from "../../shared/errors.ts";
 import type { FleetLine } from "../../shared/fleet/lines.ts";
 import { compareInput } from "../../shared/fleet/planning.ts";
 import { createRun, done } from "./whole-run.ts";
@@ -130,6 +131,25 @@ describe("a run", () => {
     expect((await store.readProgress())?.stopped?.untried).toBe(3);
     expect(statuses(result())).toEqual(["d-1 done", "d-2 done", "d-3 -", "d-4 -", "d-5 -"]);
     expect(await store.readPlan()).toMatchObject({ state: "stopped" });
+  });
+
+  test.each(["progress.json", "plan.json"])("counts a round once whose %s could not be written", async (name) => {
+    const { plan, work, end, objects, store } = createRun();
+    await plan(csv(5));
+    await work((line) => (line.line < 5 ? failed : undefined));
+    let left = 2;
+    objects.beforeWrite = async (key) => {
+      if (key.endsWith(name) && left-- > 0) throw new RekeyError("StoreUnavailableError", "The bucket is down");
+    };
+    const limits = { toleratedFailurePercentage: 60 };
+    for (const _ of [1, 2]) await expect(end(limits)).rejects.toMatchObject({ name: "StoreUnavailableError" });
+    expect(await end(limits)).toMatchObject({ state: "running", done: 0, failed: 3, round: 2 });
+    await work(done);
+    left = 2;
+    for (const _ of [1, 2]) await expect(end(limits)).rejects.toMatchObject({ name: "StoreUnavailableError" });
+    expect(await end(limits)).toMatchObject({ state: "finished", done: 2, failed: 3 });
+    const { stopped, done: total, errors } = (await store.readProgress()) ?? {};
+    expect([stopped, total, errors]).toEqual([undefined, 2, { DeviceNotFoundError: 3 }]);
   });
 
   test("that another execution took over is concluded by nobody else", async () => {
