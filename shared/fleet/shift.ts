@@ -71,14 +71,20 @@ export class Shift {
     const endMs = clock.elapsed() + longestMs;
     while (this.#end === undefined) {
       await this.#lookIfDue();
-      const room = this.#served || !this.#options.isProbe ? maxInFlight : 1;
-      if (this.#inFlight.size >= room || (this.#queue.length === 0 && this.#inFlight.size > 0)) {
+      if (this.#isFull || (this.#queue.length === 0 && this.#inFlight.size > 0)) {
+        await this.#anyEnded();
+        continue;
+      }
+      if (this.#queue.length === 0 || this.#end !== undefined) break;
+      // A call may be minutes away: looks go on, and the turn is kept, until it is free.
+      const untilMs = Math.min(endMs, this.#nextLookMs);
+      if (!(await pacer.begin(untilMs))) {
+        if (untilMs === endMs) break;
         await this.#anyEnded();
         continue;
       }
       const device = this.#queue.shift();
-      if (device === undefined) break;
-      if (this.#end !== undefined || !(await pacer.begin(endMs)) || this.#end !== undefined) break;
+      if (device === undefined || this.#end !== undefined) break;
       const work = this.#one(device).finally(() => {
         pacer.end();
         this.#inFlight.delete(work);
@@ -91,15 +97,23 @@ export class Shift {
     return this.#end ?? { kind: "over" };
   }
 
+  get #isFull(): boolean {
+    return this.#inFlight.size >= (this.#served || !this.#options.isProbe ? maxInFlight : 1);
+  }
+
+  get #nextLookMs(): number {
+    return this.#lookedAtMs + this.#options.lookMs();
+  }
+
+  /** Resolves when a device has ended, or a look is due. */
   async #anyEnded(): Promise<void> {
     const { clock } = this.#options;
-    const untilLookMs = Math.max(1, this.#lookedAtMs + this.#options.lookMs() - clock.elapsed());
-    await Promise.race([...this.#inFlight, clock.sleep(untilLookMs)]);
+    await Promise.race([...this.#inFlight, clock.sleep(Math.max(1, this.#nextLookMs - clock.elapsed()))]);
   }
 
   async #lookIfDue(): Promise<void> {
     const { clock } = this.#options;
-    if (clock.elapsed() - this.#lookedAtMs < this.#options.lookMs()) return;
+    if (clock.elapsed() < this.#nextLookMs) return;
     try {
       const end = await this.#options.look();
       if (end !== undefined) this.#end ??= end;

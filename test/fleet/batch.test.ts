@@ -145,6 +145,30 @@ describe("while a batch is under way", () => {
     expect([begunAtMs().length - before, second - first]).toEqual([3, expect.toSatisfy((gap) => gap > 2_050)]);
   });
 
+  test.each<[string, number, boolean]>([
+    ["between calls that are 60 s apart", 1, false],
+    ["in a rest of a minute and more", 5, true],
+  ])("%s it keeps its turn and hears of a pause within seconds", async (_, callsPerMinute, isRefused) => {
+    const fail = () => (isRefused ? failure("PlatformThrottledError") : undefined);
+    const { time, work, store, bucket, clock, calls, kept } = await begin({ devices: 20, callsPerMinute, fail });
+    const july = createTurns(bucket, "july", "july/execution-7", clock);
+    const taken: boolean[] = [];
+    void time.sleep(100_000).then(async () => {
+      for (let look = 0; look < 10; look += 1) {
+        taken.push(await july.take());
+        await time.sleep(10_000);
+      }
+      await store.writeControl({ want: "pause" });
+    });
+    const fromMs = time.elapsedMs;
+    expect(await work()).toMatchObject({ next: "stop" });
+    expect(time.elapsedMs - fromMs).toBeLessThanOrEqual(205_000);
+    expect(taken).toEqual(Array(10).fill(false));
+    const silences = kept.map(({ atMs }, index) => atMs - (kept[index - 1]?.atMs ?? 0));
+    expect(Math.max(...silences)).toBeLessThanOrEqual(6_000);
+    expect(calls.length).toBeGreaterThan(1);
+  });
+
   test("a run that was told to stop before calls nobody", async () => {
     const { work, store, calls, lastKept } = await begin();
     await store.writeControl({ want: "stop" });
