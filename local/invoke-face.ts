@@ -9,8 +9,8 @@ export interface Invocable {
   has(functionName: string): boolean;
   invoke(functionName: string, event: unknown, requestId: string): Promise<Outcome>;
   invokeAsync(functionName: string, event: unknown): string;
-  /** The function's log so far. */
-  lines(functionName: string): readonly string[];
+  /** The newest part of the function's log; each line is an object of its own. */
+  lines(functionName: string): readonly { readonly line: string }[];
 }
 
 const megabyte = 1024 * 1024;
@@ -47,9 +47,14 @@ async function answer(functions: Invocable, request: IncomingMessage, response: 
   }
   if (type === "DryRun") return send(response, 204, randomUUID(), {}, "");
   if (type === "Event") return send(response, 202, functions.invokeAsync(functionName, event), {}, "");
-  const seen = functions.lines(functionName).length;
+  const before = functions.lines(functionName).at(-1);
   const outcome = await functions.invoke(functionName, event, randomUUID());
-  const log = functions.lines(functionName).slice(seen).join("\n");
+  const lines = functions.lines(functionName);
+  const seen = before === undefined ? 0 : lines.lastIndexOf(before) + 1;
+  const log = lines
+    .slice(seen)
+    .map(({ line }) => line)
+    .join("\n");
   send(
     response,
     200,

@@ -53,6 +53,7 @@ export interface Lambda {
   /** Resolves when no asynchronous invocation is under way any more. */
   settled(): Promise<void>;
   readonly deadLetters: readonly DeadLetter[];
+  /** The newest 10,000. */
   readonly lines: readonly LogLine[];
   /**
    * Starts sandboxes, a few at a time, until so many are idle, as provisioned concurrency does: each is cold, and how long
@@ -69,6 +70,7 @@ export interface Lambda {
 }
 
 const startsTogether = 4;
+const keptLines = 10_000;
 
 interface Pool {
   readonly settings: LocalFunction;
@@ -106,6 +108,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
       ...(account === undefined ? {} : { account }),
       onLine: (line) => {
         lines.push({ functionName, line });
+        if (lines.length > keptLines) lines.shift();
         onLine?.(functionName, line);
       },
     });
@@ -180,7 +183,7 @@ export async function startLambda(options: LambdaOptions): Promise<Lambda> {
     has: (name) => pools.has(name),
     invoke,
     invokeAsync,
-    lines: (name) => lines.filter((one) => one.functionName === name).map((one) => one.line),
+    lines: (name) => lines.filter((one) => one.functionName === name),
   });
   const server = await listen(face, options.port);
   return {

@@ -23,7 +23,7 @@ export interface SandboxOptions extends FunctionSettings {
   readonly functionName: string;
   readonly region?: string;
   readonly account?: string;
-  /** Is given every line of standard output and error, besides {@link Sandbox.lines}. */
+  /** Is given every line of standard output and error. */
   readonly onLine?: (line: string) => void;
   /** Further arguments of Node, such as `--cpu-prof`. */
   readonly nodeArguments?: readonly string[];
@@ -46,8 +46,6 @@ export interface Sandbox {
   readonly pid: number;
   /** From the process's start until the bundle was loaded. */
   readonly initMilliseconds: number;
-  /** Everything that it wrote, line by line. */
-  readonly lines: readonly string[];
   readonly invocations: number;
   /** Whether it can take another invocation; false after a time-out, a crash or a kill. */
   readonly alive: boolean;
@@ -90,13 +88,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     { env: environmentOf(options), stdio: ["ignore", "pipe", "pipe", "ipc"] },
   );
   const ended = watch(child);
-  const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     if (stream === null) continue;
-    createInterface({ input: stream }).on("line", (line) => {
-      lines.push(line);
-      options.onLine?.(line);
-    });
+    createInterface({ input: stream }).on("line", (line) => options.onLine?.(line));
   }
   let broken = await init(child);
   const initMilliseconds = performance.now() - startedAt;
@@ -146,7 +140,6 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   return {
     pid: child.pid ?? 0,
     initMilliseconds,
-    lines,
     get invocations() {
       return invocations;
     },

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { ExecutionAbortedError, StateMachine, type StateMachineDefinition } from "aws-local-stepfunctions";
 import type { Lambda } from "../lambda.ts";
 
@@ -69,7 +70,10 @@ function prepareStates(
     if (state["Type"] === "Task") handlers[name] = invoking(String(state["Resource"]), options.lambda, stopped);
     if (state["Type"] === "Wait") {
       states[name] = sleepingTask(state);
-      handlers[name] = (input) => sleep(Number(asState(input)["seconds"]) * 1000 * options.timeScale, stopped);
+      handlers[name] = (input) => {
+        const milliseconds = Number(asState(input)["seconds"]) * 1000 * options.timeScale;
+        return delay(milliseconds, null, { signal: stopped }).catch(() => null);
+      };
     }
     if (state["Type"] !== "Map") continue;
     const processor = asState(state["ItemProcessor"]);
@@ -191,16 +195,6 @@ function invoking(resource: string, lambda: EngineOptions["lambda"], stopped: Ab
 
 function named(name: string, message: string): Error {
   return Object.assign(new Error(message), { name });
-}
-
-function sleep(milliseconds: number, stopped: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    stopped.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
 
 /** Runs a definition; every step is told to `onEvent` as it happens. */

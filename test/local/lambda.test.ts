@@ -165,6 +165,22 @@ describe("the local Lambda", () => {
       });
   });
 
+  test("keeps the newest 10,000 lines, and goes on handing out the end of an invocation's log", async () => {
+    const lambda = await lambdaOf();
+    await lambda.invoke("echo", { action: "logs", count: 10_500 });
+    await expect.poll(() => lambda.lines.at(-1)?.line).toBe("10500");
+    expect([lambda.lines.length, lambda.lines[0]?.line]).toEqual([10_000, "501"]);
+    const log = async () => {
+      const { headers } = await fetch(`${lambda.url}/2015-03-31/functions/echo/invocations`, {
+        method: "POST",
+        headers: { "x-amz-log-type": "Tail" },
+        body: '{"action":"log","message":"seen"}',
+      });
+      return Buffer.from(headers.get("x-amz-log-result") ?? "", "base64").toString();
+    };
+    await expect.poll(log).toMatch(/^(\{"level":"INFO","message":"seen"\}\n?)+$/);
+  });
+
   test("leaves no process behind when it is closed, frozen ones included", async () => {
     const lambda = await lambdaOf({ freezeIdle: true });
     await lambda.invoke("echo", {});

@@ -1,5 +1,6 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
-import { type HistoryEvent, runDefinition } from "../../../local/step-functions/engine.ts";
+import { type HistoryEvent, prepare, runDefinition } from "../../../local/step-functions/engine.ts";
 
 type Json = Record<string, unknown>;
 const asJson = (value: unknown): Json => (typeof value === "object" && value !== null ? (value as Json) : {});
@@ -33,6 +34,15 @@ describe("the interpreter", () => {
     const { running } = await run({ W: { Type: "Wait", SecondsPath: "$.s", End: true } }, { s: 20, kept: true });
     expect(await running.ended).toEqual({ status: "SUCCEEDED", output: { s: 20, kept: true } });
     expect(performance.now() - startedAt).toBeGreaterThan(190);
+  });
+
+  test("leaves nothing waiting for the end of an execution once a wait is over", async () => {
+    const nobody = () => expect.fail("Nothing is asked for");
+    const { signal } = new AbortController();
+    const definition = { StartAt: "W", States: { W: { Type: "Wait", Seconds: 0, End: true } } };
+    const { handlers } = prepare(definition, { lambda: { invoke: nobody }, readObject: nobody, timeScale: 1 }, signal);
+    await handlers["W"]?.({ seconds: 0 });
+    expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
   test("gives a caught error the name and the cause that Lambda gives", async () => {
