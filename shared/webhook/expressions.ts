@@ -32,7 +32,7 @@ export type Outcome = z.infer<typeof outcome>;
 const limits = { cpuSeconds: 1, megabytes: 64, answerBytes: 2_000_000 };
 
 /** Beside the bundle where that is what runs, beside this file where the sources do. */
-const program = import.meta.url.endsWith(".ts") ? "./expression-process.ts" : "./ticketWebhook-expressions.mjs";
+const program = import.meta.url.endsWith(".ts") ? "./expression-process.ts" : "./ticketWebhook/expressions.mjs";
 
 /** The kernel ends it, also when nobody is left to do so; and it writes no core. */
 const bounded = `ulimit -c 0; ulimit -S -t ${limits.cpuSeconds}; exec "$0" "$@"`;

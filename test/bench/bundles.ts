@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type BuildOptions, build, type Metafile } from "esbuild";
 
@@ -22,9 +21,10 @@ export async function buildBundles(): Promise<readonly Bundle[]> {
   const { builds }: { builds: readonly [BuildOptions, BuildOptions] } = await import(configuration);
   const { outputFiles, metafile } = await build({ ...builds[0], write: false, metafile: true });
   return outputFiles.map((file) => {
-    const output = Object.entries(metafile.outputs).find(([path]) => basename(path) === basename(file.path));
-    if (output === undefined) throw new Error(`No metafile entry for ${file.path}`);
-    return bundleOf(basename(file.path, ".mjs"), file.contents, output[1], metafile);
+    const found = Object.entries(metafile.outputs).find(([path]) => file.path.endsWith(`/${path}`));
+    if (found === undefined) throw new Error(`No metafile entry for ${file.path}`);
+    const [path, output] = found;
+    return bundleOf(path.replace(/^dist\/|\.mjs$/g, ""), file.contents, output, metafile);
   });
 }
 

@@ -17,9 +17,9 @@ const limits: Readonly<Record<string, { readonly minified: number; readonly gzip
   decideNextStep: { minified: 59_000, gzipped: 20_000 },
   statusCheck: { minified: 123_000, gzipped: 43_600 },
   // 1.7 kB of it are the words for technicians (plain-words.ts).
-  ticketWebhook: { minified: 176_500, gzipped: 62_500 },
+  ticketWebhook: { minified: 177_000, gzipped: 62_700 },
   // What it starts for a source with expressions: the engine, and the payload's reading.
-  "ticketWebhook-expressions": { minified: 88_000, gzipped: 28_300 },
+  "ticketWebhook/expressions": { minified: 88_000, gzipped: 28_300 },
   writeTicketNote: { minified: 117_000, gzipped: 41_200 },
 };
 const usual = { minified: 125_800, gzipped: 44_500 };
@@ -53,7 +53,7 @@ beforeAll(async () => {
 describe("a bundle", () => {
   const waitedFor = [
     ...[...operations].flatMap(([name, { usesBucket }]) => (usesBucket ? [] : [name])),
-    "ticketWebhook-expressions",
+    "ticketWebhook/expressions",
   ];
 
   test("is built of all that somebody waits for", () => {

@@ -158,7 +158,7 @@ describe("the functions", () => {
       expect(Properties["Runtime"]).toBe("nodejs24.x");
       expect(Properties["Architectures"]).toEqual(["arm64"]);
       expect(Properties["Handler"]).toBe(`dist/${name}.handler`);
-      const own = [...(name === "ticketWebhook" ? [`dist/${name}-expressions.mjs`] : []), `dist/${name}.mjs`];
+      const own = [`dist/${name}.mjs`, ...(name === "ticketWebhook" ? [`dist/${name}/expressions.mjs`] : [])];
       expect(entriesOf(iam.zips.get(name) ?? Buffer.alloc(0)).sort()).toEqual(own);
     }
     expect(iam.zips.size).toBe(functionsOf(iam).length);
