@@ -1,4 +1,10 @@
-import { DescribeExecutionCommand, ListExecutionsCommand, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
+import { createHash } from "node:crypto";
+import {
+  DescribeExecutionCommand,
+  paginateListExecutions,
+  SFNClient,
+  StartExecutionCommand,
+} from "@aws-sdk/client-sfn";
 import { localFleetBucket } from "../local/step-functions/part.ts";
 import { createObjectStore, createS3Client, type ObjectStore } from "../shared/runtime/objects.ts";
 import { regionOf, UsageError } from "./fleet-command.ts";
@@ -47,22 +53,31 @@ export function openCloud(bucket: string | undefined, workflow: string | undefin
     isLocal,
     objects: createObjectStore(bucket ?? localFleetBucket, s3),
     async start(run, input) {
-      const name = `${run.slice(0, 64)}--${Date.now()}`;
+      const name = `${prefixOf(run)}${Date.now()}`;
       const command = new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) });
       return (await workflows.send(command)).executionArn ?? "";
     },
     async running(run) {
-      const listed = new ListExecutionsCommand({ stateMachineArn, statusFilter: "RUNNING" });
-      const { executions = [] } = await workflows.send(listed);
-      const prefix = `${run.slice(0, 64)}--`;
-      return executions.find(({ name = "" }) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
-        ?.executionArn;
+      const prefix = prefixOf(run);
+      const isRuns = ({ name = "" }) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length));
+      const asked = { stateMachineArn, statusFilter: "RUNNING" } as const;
+      for await (const { executions = [] } of paginateListExecutions({ client: workflows }, asked)) {
+        const found = executions.find(isRuns);
+        if (found !== undefined) return found.executionArn;
+      }
+      return undefined;
     },
     async describe(executionArn) {
       const { status = "", error, cause } = await workflows.send(new DescribeExecutionCommand({ executionArn }));
       return { status, error, cause };
     },
   };
+}
+
+/** What the names of a run's executions begin with; they have 80 letters at most, of which a time takes 13. */
+function prefixOf(run: string): string {
+  if (run.length <= 64) return `${run}--`;
+  return `${run.slice(0, 51)}-${createHash("sha256").update(run).digest("hex").slice(0, 12)}--`;
 }
 
 /** What the environment names as a service's address, as the SDK reads it; an empty one counts as absent.

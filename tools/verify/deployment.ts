@@ -4,7 +4,7 @@ import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { ListStateMachinesCommand, SFNClient } from "@aws-sdk/client-sfn";
+import { paginateListStateMachines, SFNClient } from "@aws-sdk/client-sfn";
 import { SNSClient } from "@aws-sdk/client-sns";
 import type { ServiceName, Settings } from "./settings.ts";
 
@@ -92,8 +92,10 @@ export async function workflowArn({ settings, clients, outputs }: Deployment, wo
   const output = outputs.get(`${workflow.charAt(0).toUpperCase()}${workflow.slice(1)}WorkflowArn`);
   if (output !== undefined) return output;
   const name = `rekey-${settings.stage}-${workflow}`;
-  const { stateMachines = [] } = (await clients.workflows?.send(new ListStateMachinesCommand({}))) ?? {};
-  const arn = stateMachines.find((machine) => machine.name === name)?.stateMachineArn;
-  if (arn === undefined) throw new Error(`There is no state machine ${name}`);
-  return arn;
+  const pages = clients.workflows === undefined ? [] : paginateListStateMachines({ client: clients.workflows }, {});
+  for await (const { stateMachines = [] } of pages) {
+    const arn = stateMachines.find((machine) => machine.name === name)?.stateMachineArn;
+    if (arn !== undefined) return arn;
+  }
+  throw new Error(`There is no state machine ${name}`);
 }
