@@ -43,7 +43,7 @@ async function main(command: Command, cloud: Cloud): Promise<number> {
     case "resume":
       return resume(command, cloud);
     case "pace":
-      return control(command.subject, cloud, { want: "run", callsPerMinute: command.callsPerMinute ?? 95 });
+      return control(command.subject, cloud, { callsPerMinute: command.callsPerMinute });
     default:
       return control(command.subject, cloud, { want: command.verb });
   }
@@ -181,14 +181,16 @@ async function status(run: string, cloud: Cloud): Promise<number> {
   return 0;
 }
 
-async function control(run: string, cloud: Cloud, wanted: RunControl): Promise<number> {
+async function control(run: string, cloud: Cloud, wanted: Partial<RunControl>): Promise<number> {
   const store = openRun(run, cloud.objects);
   const [progress, before] = await Promise.all([store.readProgress(), store.readControl()]);
   if (progress === undefined) throw new UsageError(`There is no run ${run}`);
   if (progress.finished) throw new UsageError(`Run ${run} is not under way`);
   await store.writeControl({ ...before, ...wanted });
-  const said = wanted.want === "run" ? `goes at ${wanted.callsPerMinute} calls a minute` : `is told to ${wanted.want}`;
-  console.log(`Run ${run} ${said}; a batch hears of it within five seconds, a run that waits within a minute`);
+  const told = wanted.want ?? `go at ${wanted.callsPerMinute} calls a minute`;
+  console.log(
+    `Run ${run} is told to ${told}; a batch hears of it within five seconds, a run that waits within a minute`,
+  );
   return 0;
 }
 
