@@ -1,7 +1,8 @@
 import type { KnownLines } from "../shared/fleet/known-lines.ts";
-import { knownLines, withDefaults } from "../shared/fleet/planning.ts";
+import { batchMinutes, knownLines, withDefaults } from "../shared/fleet/planning.ts";
 import { openRun, type RunPlan } from "../shared/fleet/run-store.ts";
 import { commonShare } from "../shared/fleet/sketch.ts";
+import { ahead } from "../shared/fleet/streams.ts";
 import type { ObjectStore } from "../shared/runtime/objects.ts";
 import { entriesOf, type Judged, type LocalInput } from "./fleet-input.ts";
 
@@ -13,13 +14,12 @@ export interface FoundRun {
   readonly share: number;
 }
 
-const mostRuns = 200;
-
 /** The run that has most of these devices in common with an input; the newest of several. */
 export async function findRun(objects: ObjectStore, input: Judged): Promise<FoundRun | undefined> {
   let found: FoundRun | undefined;
-  for (const run of (await objects.folders("runs/")).slice(-mostRuns)) {
-    const plan = await openRun(run, objects).readPlan();
+  const runs = await objects.folders("runs/");
+  const plans = ahead(runs, async (run) => ({ run, plan: await openRun(run, objects).readPlan() }));
+  for await (const { run, plan } of plans) {
     if (plan === undefined) continue;
     const share = commonShare(input, { size: plan.total, hashes: plan.sketch });
     if (share === 0) continue;
@@ -67,7 +67,6 @@ const lambdaSecond = 0.0000134;
 const stepTransition = 0.000025;
 const putRequest = 0.0000054;
 const getRequest = 0.00000043;
-const batchMinutes = 4;
 
 /** What so many minutes of a run cost, in dollars: a gigabyte of Lambda all the while, batches, what they keep and look at. */
 export function costOf(minutes: number): number {

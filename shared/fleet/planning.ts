@@ -56,8 +56,8 @@ interface Dependencies {
 }
 
 const shownFaults = 20;
-// A batch lasts four minutes: often enough to take turns with another run, and seldom enough to keep objects few.
-const batchMinutes = 4;
+/** How long a batch lasts: often enough to take turns with another run, and seldom enough to keep objects few. */
+export const batchMinutes = 4;
 const maxBatchDevices = 2_000;
 // A batch of the execution before looks after its owner every five seconds; two at once would exceed the quota.
 const takeOverMs = 6_000;

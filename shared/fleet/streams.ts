@@ -7,7 +7,7 @@ const atOnce = 16;
 type Lines = AsyncIterable<readonly FleetLine[]>;
 
 /** What loading each item brings, in the items' order, a few of them under way at a time. */
-async function* ahead<Item, Result>(
+export async function* ahead<Item, Result>(
   items: readonly Item[],
   load: (item: Item) => Promise<Result>,
 ): AsyncGenerator<Result> {
