@@ -1,6 +1,8 @@
 import { parseArgs } from "node:util";
+import type * as z from "zod/mini";
 import { rekeyFleetInput } from "../functions/planFleet.ts";
 import { runName } from "../shared/fleet/run-store.ts";
+import type { ImeiForm } from "../shared/imei.ts";
 import { faultsOf } from "../shared/input-faults.ts";
 
 export const help = `npm run fleet -- devices.csv [options]      re-key a fleet, or go on with its run, and follow it
@@ -93,9 +95,11 @@ export interface Command {
   readonly workflow: string | undefined;
   /** What the workflow is started with, but for run and key. */
   readonly input: Readonly<Record<string, unknown>>;
+  /** The same with the workflow's own defaults. */
+  readonly options: z.infer<typeof rekeyFleetInput>;
   readonly run: string | undefined;
   readonly isNew: boolean;
-  readonly imei: "urn" | "bare" | undefined;
+  readonly imei: ImeiForm | undefined;
   readonly dryRun: boolean;
   readonly out: string | undefined;
   readonly patienceSeconds: number;
@@ -117,8 +121,9 @@ export function readCommand(args: readonly string[]): Command {
   checkWhere(values.bucket, values.workflow);
   const { imei } = values;
   if (imei !== undefined && imei !== "urn" && imei !== "bare") throw new UsageError("--imei must be urn or bare");
+  const input = inputOf(values);
   return {
-    ...{ verb, subject, bucket: values.bucket, workflow: values.workflow, input: inputOf(values) },
+    ...{ verb, subject, bucket: values.bucket, workflow: values.workflow, input, options: optionsOf(input) },
     ...{ run: values.run, isNew: values.new, imei, dryRun: values["dry-run"], out: values.out },
     patienceSeconds: wholeNumber("--patience", values.patience, 1, 86_400),
     callsPerMinute: pace === undefined ? undefined : wholeNumber("The pace", pace, 1, 100_000),
@@ -134,7 +139,6 @@ function inputOf(values: Values): Readonly<Record<string, unknown>> {
     const typed = Object.entries(values).find(([name]) => name === flag)?.[1];
     if (typeof typed === "string") input[field] = texts.has(flag) ? typed : numberOf(`--${flag}`, typed);
   }
-  check(input);
   return input;
 }
 
@@ -217,13 +221,15 @@ function wholeNumber(what: string, text: string, least: number, most: number): n
   throw new UsageError(`${what} must be a whole number, ${least} to ${most}`);
 }
 
-function check(input: Readonly<Record<string, unknown>>): void {
-  const { error } = rekeyFleetInput.safeParse({ key: "input", ...input }, { reportInput: true });
+/** The workflow's view of its input. @throws UsageError a flag has a fault */
+function optionsOf(input: Readonly<Record<string, unknown>>): z.infer<typeof rekeyFleetInput> {
+  const { data, error } = rekeyFleetInput.safeParse({ key: "input", ...input }, { reportInput: true });
+  if (data !== undefined) return data;
   // One fault a flag: what is beyond all whole numbers is beyond the field's own limit, too.
-  const faults = new Map((error?.issues ?? []).flatMap(faultsOf).map(({ path, message }) => [path, message]));
+  const faults = new Map(error.issues.flatMap(faultsOf).map(({ path, message }) => [path, message]));
   const words = [...faults].map(([path, message]) => {
     const [flag = path] = Object.entries(fields).find(([, field]) => field === path) ?? [];
     return `--${flag} ${flag === "code" ? "must be derived or nodeId" : message}`;
   });
-  if (words.length > 0) throw new UsageError(words.join("\n"));
+  throw new UsageError(words.join("\n"));
 }

@@ -1,14 +1,16 @@
 import { createReadStream } from "node:fs";
+import type { CodeOrigin } from "../shared/device.ts";
 import { readFleetInput } from "../shared/fleet/input.ts";
 import type { FleetEntry, FleetFault } from "../shared/fleet/input-lines.ts";
 import { Sketch, type Sketched } from "../shared/fleet/sketch.ts";
+import type { ImeiForm } from "../shared/imei.ts";
 import type { ObjectStore } from "../shared/runtime/objects.ts";
 
 /** How nodeIds are written, and what a code is. */
 export interface LocalInput {
   readonly file: string;
-  readonly imei: "urn" | "bare" | undefined;
-  readonly code: "derived" | "nodeId";
+  readonly imei: ImeiForm | undefined;
+  readonly code: CodeOrigin;
 }
 
 /** The entries of a file, its nodeIds written as IMEIs where that is wanted. */

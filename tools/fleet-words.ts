@@ -1,11 +1,3 @@
-import { counted } from "../shared/fleet/words.ts";
-
-/** Minutes in words, rounded up. */
-export function durationOf(minutes: number): string {
-  if (minutes < 90) return counted(Math.max(1, Math.ceil(minutes)), "minute");
-  return minutes < 48 * 60 ? `${Math.ceil(minutes / 60)} hours` : `${(minutes / 1_440).toFixed(1)} days`;
-}
-
 /** Dollars in words. */
 export function dollarsOf(dollars: number): string {
   return dollars < 0.01 ? "less than a cent" : `about ${dollars.toFixed(2)} dollars`;

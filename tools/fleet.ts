@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
+import { endsWithItsReader } from "../local/command-line.ts";
 import { openRun, type RunControl } from "../shared/fleet/run-store.ts";
-import { counted, neverTried, notInInput } from "../shared/fleet/words.ts";
+import { counted, lasting, neverTried, notInInput } from "../shared/fleet/words.ts";
 import { type Cloud, openCloud } from "./fleet-cloud.ts";
 import { type Command, help, readCommand, UsageError } from "./fleet-command.ts";
 import { checkInputFile, checkResultFiles } from "./fleet-files.ts";
@@ -9,7 +10,7 @@ import { follow } from "./fleet-follow.ts";
 import { type Judged, judge, type LocalInput, upload } from "./fleet-input.ts";
 import { compare, costOf, type FoundRun, findRun } from "./fleet-plan.ts";
 import { createFleetView } from "./fleet-view.ts";
-import { codeOf, dollarsOf, durationOf, wordsOf } from "./fleet-words.ts";
+import { dollarsOf, wordsOf } from "./fleet-words.ts";
 
 // `npm run fleet -- devices.csv`: re-keys a fleet and shows how far it is. Works against `npm start`; with --bucket and
 // --workflow (both are outputs of the stack) against AWS, with the credentials that the SDK finds.
@@ -18,10 +19,8 @@ type Lines = Awaited<ReturnType<typeof compare>>;
 
 const shownWarnings = 50;
 let isFollowing = false;
-for (const stream of [process.stdout, process.stderr]) {
-  // Whoever read along, `head` for one, has seen enough; what was begun goes on.
-  stream.on("error", (error) => process.exit(codeOf(error) === "EPIPE" && isFollowing ? 3 : 1));
-}
+// Whoever read along has seen enough; what was begun goes on.
+endsWithItsReader(() => process.exit(isFollowing ? 3 : 1));
 try {
   const command = readCommand(process.argv.slice(2));
   process.exitCode = await main(command, openCloud(command.bucket, command.workflow));
@@ -54,8 +53,7 @@ async function start(command: Command, cloud: Cloud): Promise<number> {
   const out = command.out ?? `${file}.result.jsonl`;
   checkInputFile(file);
   checkResultFiles(out, file);
-  const code = command.input["code"] === "nodeId" ? "nodeId" : "derived";
-  const input: LocalInput = { file, imei: command.imei, code };
+  const input: LocalInput = { file, imei: command.imei, code: command.options.code };
   const judged = await judge(input, tellerOf(file));
   if (judged.faults > 0) {
     console.error(`${counted(judged.faults, "fault")}; nothing was sent`);
@@ -66,7 +64,7 @@ async function start(command: Command, cloud: Cloud): Promise<number> {
   const found = await runOf(command, judged, cloud);
   if (command.dryRun) return preview(command, input, found, cloud);
   const run = found?.run ?? command.run ?? nameOf(file);
-  const lines = found === undefined ? undefined : await compare(cloud.objects, found, input, optionsOf(command));
+  const lines = found === undefined ? undefined : await compare(cloud.objects, found, input, command.options);
   console.log(`Run ${run}${found === undefined ? " begins" : ` goes on, begun ${dayOf(found.plan.startedAtMs)}`}`);
   if (lines !== undefined) tellLines(lines);
   console.log("Ctrl-C leaves it running, the same command shows it again");
@@ -87,12 +85,6 @@ async function start(command: Command, cloud: Cloud): Promise<number> {
 
 function dayOf(atMs: number): string {
   return new Date(atMs).toISOString().slice(0, 10);
-}
-
-/** What holds for lines that say nothing themselves. */
-function optionsOf({ input }: Command) {
-  const { appId } = input;
-  return { timeout: Number(input["timeout"] ?? 604_800), ...(typeof appId === "string" ? { appId } : {}) };
 }
 
 /** Tells what the lines of an input are to the run. */
@@ -132,20 +124,19 @@ async function runOf(command: Command, judged: Judged, cloud: Cloud): Promise<Fo
 }
 
 async function preview(
-  command: Command,
+  { options }: Command,
   input: LocalInput,
   found: FoundRun | undefined,
   cloud: Cloud,
 ): Promise<number> {
-  const options = optionsOf(command);
   const lines = await compare(cloud.objects, found, input, options);
   const todo = lines.added + lines.changed + lines.tried + lines.untried;
-  const minutes = todo / Number(command.input["callsPerMinute"] ?? 95);
+  const minutes = todo / options.callsPerMinute;
   if (found !== undefined) {
     console.log(`Run ${found.run} would go on, begun ${dayOf(found.plan.startedAtMs)}`);
     tellLines(lines);
   }
-  const takes = `${durationOf(minutes)}, ${dollarsOf(costOf(minutes))}`;
+  const takes = `${lasting(minutes)}, ${dollarsOf(costOf(minutes))}`;
   console.log(`${todo === 0 ? "Nothing is left to be done" : `${todo} to be done: ${takes}`}; nothing was sent`);
   if (options.timeout > 0 && minutes * 60 > options.timeout)
     console.log("The run lasts longer than its codes: give a longer --timeout");

@@ -3,9 +3,11 @@ export function counted(number: number, noun: string): string {
   return `${number} ${number === 1 ? noun : `${noun}s`}`;
 }
 
-/** Minutes in words, rounded up; hours where they are many. */
+/** Minutes in words, rounded up; hours or days where they are many. */
 export function lasting(minutes: number): string {
-  return minutes < 90 ? counted(Math.max(1, Math.ceil(minutes)), "minute") : counted(Math.ceil(minutes / 60), "hour");
+  if (minutes < 90) return counted(Math.max(1, Math.ceil(minutes)), "minute");
+  if (minutes < 48 * 60) return counted(Math.ceil(minutes / 60), "hour");
+  return counted(Math.ceil(minutes / 144) / 10, "day");
 }
 
 /** What is told of lines that a run knows and an input leaves out. */
