@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { flagsOf, helpedBy } from "./command-line.ts";
+import { localPorts } from "./ports.ts";
 
 const help = `npm start -- [options]
 
@@ -11,9 +12,9 @@ Runs the whole service on this machine, on the built bundles, until Ctrl-C. Wher
   --log-level LEVEL    DEBUG, INFO (default), WARN, ERROR
   --time-scale N       what a second of a workflow's waiting lasts, in seconds (1)
   --store-mood NAME    how the secrets store answers where stores differ: documented (default), moto, lenient, careless
-  --port N             of the HTTP API and the page (3000)
-  --lambda-port N, --secrets-port N, --control-port N, --workflows-port N, --objects-port N, --desk-port N (3001 to 3006)
-  --platform-port N    of the simulated platform (8743)
+  --port N             of the HTTP API and the page (${localPorts.api})
+  --lambda-port N, --secrets-port N, --control-port N, --workflows-port N, --objects-port N, --desk-port N (${localPorts.lambda} to ${localPorts.desk})
+  --platform-port N    of the simulated platform (${localPorts.platform})
   --platform FILE      a module that exports startPlatformSimulator
   --bundles FOLDER     what npm run build made (dist)
   --help
@@ -25,6 +26,7 @@ const text = (fallback: string, variable?: string) => ({
   type: "string" as const,
   default: (variable === undefined ? undefined : process.env[variable]) ?? fallback,
 });
+const port = (fallback: number, variable: string) => text(String(fallback), variable);
 
 /** What `npm start` was told, by its flags and its environment; help, and what is wrong with a flag, end it. */
 export function startFlags() {
@@ -32,15 +34,15 @@ export function startFlags() {
     () =>
       parseArgs({
         options: {
-          port: text("3000", "REKEY_LOCAL_PORT"),
-          "lambda-port": text("3001", "REKEY_LOCAL_LAMBDA_PORT"),
-          "secrets-port": text("3002", "REKEY_LOCAL_SECRETS_PORT"),
-          "control-port": text("3003", "REKEY_LOCAL_CONTROL_PORT"),
-          "workflows-port": text("3004", "REKEY_LOCAL_WORKFLOWS_PORT"),
-          "objects-port": text("3005", "REKEY_LOCAL_OBJECTS_PORT"),
-          "desk-port": text("3006", "REKEY_LOCAL_DESK_PORT"),
+          port: port(localPorts.api, "REKEY_LOCAL_PORT"),
+          "lambda-port": port(localPorts.lambda, "REKEY_LOCAL_LAMBDA_PORT"),
+          "secrets-port": port(localPorts.secrets, "REKEY_LOCAL_SECRETS_PORT"),
+          "control-port": port(localPorts.control, "REKEY_LOCAL_CONTROL_PORT"),
+          "workflows-port": port(localPorts.workflows, "REKEY_LOCAL_WORKFLOWS_PORT"),
+          "objects-port": port(localPorts.objects, "REKEY_LOCAL_OBJECTS_PORT"),
+          "desk-port": port(localPorts.desk, "REKEY_LOCAL_DESK_PORT"),
           "time-scale": text("1", "REKEY_LOCAL_TIME_SCALE"),
-          "platform-port": text("8743", "REKEY_LOCAL_PLATFORM_PORT"),
+          "platform-port": port(localPorts.platform, "REKEY_LOCAL_PLATFORM_PORT"),
           "store-mood": text("documented", "REKEY_LOCAL_STORE_MOOD"),
           platform: text(fileBeside("./platform-simulator/simulator.ts")),
           bundles: text(fileBeside("../dist")),

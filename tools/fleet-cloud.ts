@@ -5,7 +5,7 @@ import {
   SFNClient,
   StartExecutionCommand,
 } from "@aws-sdk/client-sfn";
-import { localFleetBucket } from "../local/step-functions/part.ts";
+import { addressOn, localFleetBucket, localPorts } from "../local/ports.ts";
 import { createObjectStore, createS3Client, type ObjectStore } from "../shared/runtime/objects.ts";
 import { regionOf, UsageError } from "./fleet-command.ts";
 
@@ -45,8 +45,8 @@ export function openCloud(bucket: string | undefined, workflow: string | undefin
   const isLocal = bucket === undefined || workflow === undefined;
   const region = workflow === undefined ? undefined : regionOf(workflow);
   const account = isLocal ? local : region === undefined ? {} : { region };
-  const s3 = createS3Client(addressOf("S3", isLocal) ?? (isLocal ? "http://127.0.0.1:3005" : ""), account);
-  const endpoint = addressOf("SFN", isLocal) ?? (isLocal ? "http://127.0.0.1:3004" : undefined);
+  const s3 = createS3Client(addressOf("S3", isLocal) ?? (isLocal ? addressOn(localPorts.objects) : ""), account);
+  const endpoint = addressOf("SFN", isLocal) ?? (isLocal ? addressOn(localPorts.workflows) : undefined);
   const workflows = new SFNClient({ ...account, requestHandler: patience, ...(endpoint && { endpoint }) });
   const stateMachineArn = workflow ?? "arn:aws:states:eu-central-1:123456789012:stateMachine:rekey-local-rekeyFleet";
   return {

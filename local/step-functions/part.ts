@@ -3,11 +3,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Part } from "../local-system.ts";
 import { type LocalObjectStore, startObjectStore } from "../object-store.ts";
+import { localFleetBucket } from "../ports.ts";
 import { type StepFunctions, startStepFunctions } from "./endpoint.ts";
 import type { Definition } from "./engine.ts";
-
-/** The bucket of fleet runs on this machine. */
-export const localFleetBucket = "rekey-local-fleet";
 
 /** Settings of the local workflows. */
 export interface WorkflowsOptions {

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { localFleetBucket } from "../../local/step-functions/part.ts";
+import { localFleetBucket } from "../../local/ports.ts";
 import { createObjectStore, createS3Client } from "../../shared/runtime/objects.ts";
 import { startWorkflowSystem, type WorkflowSystem } from "../workflows/system.ts";
 import { linesOf, startFleet } from "./fleet-process.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LocalObjectStore, startObjectStore } from "../../local/object-store.ts";
-import { localFleetBucket } from "../../local/step-functions/part.ts";
+import { localFleetBucket } from "../../local/ports.ts";
 import { noCounts } from "../../shared/fleet/counts.ts";
 import { openRun, type RunStore } from "../../shared/fleet/run-store.ts";
 import { createObjectStore, createS3Client } from "../../shared/runtime/objects.ts";

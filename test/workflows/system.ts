@@ -13,8 +13,9 @@ import {
   type SimulatorOptions,
   startPlatformSimulator,
 } from "../../local/platform-simulator/simulator.ts";
+import { localFleetBucket } from "../../local/ports.ts";
 import type { StepFunctions } from "../../local/step-functions/endpoint.ts";
-import { localFleetBucket, workflowParts } from "../../local/step-functions/part.ts";
+import { workflowParts } from "../../local/step-functions/part.ts";
 
 /** The built functions, the workflows and the simulator, with what a test needs to look at. */
 export interface WorkflowSystem {

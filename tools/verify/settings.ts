@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { addressOn, localFleetBucket, localPorts } from "../../local/ports.ts";
 
 /** AWS's services that are asked, by the names that AWS's own command line has for them. */
 export const serviceNames = [
@@ -40,23 +41,21 @@ nothing: what it starts is about a device that does not exist. It ends with 1 if
 
   --stage <name>       the stage that was deployed
   --region <name>      default: AWS_REGION, or what AWS's own files say
-  --url <address>      the HTTP API; default: the stack's output ApiUrl, or http://127.0.0.1:3000
-  --endpoint <address> a stand-in for all of AWS; or for one service: --endpoint secretsmanager=http://127.0.0.1:3002
+  --url <address>      the HTTP API; default: the stack's output ApiUrl, or ${addressOn(localPorts.api)}
+  --endpoint <address> a stand-in for all of AWS; or for one service: --endpoint secretsmanager=${addressOn(localPorts.secrets)}
                        (${serviceNames.join(", ")}); nothing else is called then
   --bucket <name>      the bucket of fleet runs; default: the stack's output FleetBucketName
   --help`;
 
-// Where `npm start` listens unless it is told otherwise.
 const local = {
-  url: "http://127.0.0.1:3000",
+  url: addressOn(localPorts.api),
   endpoints: {
-    lambda: "http://127.0.0.1:3001",
-    secretsmanager: "http://127.0.0.1:3002",
-    stepfunctions: "http://127.0.0.1:3004",
-    s3: "http://127.0.0.1:3005",
+    lambda: addressOn(localPorts.lambda),
+    secretsmanager: addressOn(localPorts.secrets),
+    stepfunctions: addressOn(localPorts.workflows),
+    s3: addressOn(localPorts.objects),
   },
-  bucket: "rekey-local-fleet",
-} as const;
+};
 
 /**
  * Reads the command line.
@@ -92,7 +91,7 @@ export function settingsOf(args: readonly string[]): Settings | undefined {
     onThisMachine: true,
     region: region ?? "eu-central-1",
     url: settings.url ?? local.url,
-    bucket: bucket ?? local.bucket,
+    bucket: bucket ?? localFleetBucket,
     endpoints: endpoints ?? local.endpoints,
   };
 }
