@@ -5,8 +5,8 @@ export interface ShapeWarning {
 }
 
 interface Seen {
-  count: number;
-  digitsCount: number;
+  readonly count: number;
+  readonly digitsCount: number;
   readonly firstLine: number;
 }
 
@@ -22,15 +22,14 @@ const fewest = 3;
  */
 export class ColumnShape {
   readonly #byLength = new Map<number, Seen>();
-  readonly #empty: Seen[] = [];
+  #empty: { count: number; readonly firstLine: number } | undefined;
   #filled = 0;
 
   /** @param value empty where the line has none */
   add(line: number, value: string): void {
     if (value === "") {
-      const [empty] = this.#empty;
-      if (empty === undefined) this.#empty.push({ count: 1, digitsCount: 0, firstLine: line });
-      else empty.count += 1;
+      this.#empty ??= { count: 0, firstLine: line };
+      this.#empty.count += 1;
       return;
     }
     this.#filled += 1;
@@ -49,12 +48,14 @@ export class ColumnShape {
   }
 
   #emptyWarnings(column: string): ShapeWarning[] {
-    return this.#empty
-      .filter(({ count }) => count < this.#filled)
-      .map(({ count, firstLine }) => ({
+    if (this.#empty === undefined || this.#empty.count >= this.#filled) return [];
+    const { count, firstLine } = this.#empty;
+    return [
+      {
         line: firstLine,
         message: `${column} is empty here${andMore(count)}, where most lines have one: such a device keeps the hardware it has; cells that were merged hold a value in their first line only`,
-      }));
+      },
+    ];
   }
 
   #shortWarnings(column: string): ShapeWarning[] {
