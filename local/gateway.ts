@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type IncomingMessage, type ServerResponse, validateHeaderName, validateHeaderValue } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import * as z from "zod/mini";
 import { type Match, match, type Route } from "./routes.ts";
 import type { Outcome } from "./sandbox.ts";
 import { listen } from "./secrets-endpoint/listener.ts";
@@ -42,6 +43,15 @@ interface Answer {
   readonly cookies: readonly string[];
   readonly body: string | Buffer;
 }
+
+/** What a function answers a request with. */
+const httpResult = z.object({
+  statusCode: z.pipe(z.coerce.number(), z.int().check(z.minimum(100), z.maximum(599))),
+  headers: z._default(z.record(z.string(), z.coerce.string()), {}),
+  cookies: z._default(z.array(z.coerce.string()), []),
+  body: z._default(z.string(), ""),
+  isBase64Encoded: z._default(z.boolean(), false),
+});
 
 const bodyLimitBytes = 10 * 1024 * 1024;
 const headerLimitBytes = 10_240;
@@ -207,28 +217,17 @@ function isText(contentType: string | undefined, body: Buffer): boolean {
 /** The function's result as an answer: with a statusCode as it says, else all of it as JSON. */
 function answerOf(result: unknown): Answer {
   if (typeof result !== "object" || result === null || !("statusCode" in result)) return json(200, result);
-  const {
-    statusCode,
-    headers = {},
-    cookies = [],
-    body = "",
-    isBase64Encoded = false,
-  } = result as Record<string, unknown>;
-  const status = Number(statusCode);
-  const usable = Number.isInteger(status) && status >= 100 && status <= 599 && typeof body === "string";
-  if (!usable || typeof headers !== "object" || headers === null || !Array.isArray(cookies)) {
-    throw new GatewayError(500, "Internal Server Error");
-  }
-  const named = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]);
-  for (const [name = "", value = ""] of [...named, ...cookies.map((cookie) => ["set-cookie", String(cookie)])]) {
+  const { statusCode: status, headers, cookies, body, isBase64Encoded } = httpResult.parse(result);
+  const named = Object.entries(headers).map(([name, value]): [string, string] => [name.toLowerCase(), value]);
+  for (const [name, value] of [...named, ...cookies.map((cookie): [string, string] => ["set-cookie", cookie])]) {
     validateHeaderName(name);
     validateHeaderValue(name, value);
   }
   return {
     status,
     headers: { "content-type": "text/plain;charset=UTF-8", ...Object.fromEntries(named) },
-    cookies: cookies.map(String),
-    body: isBase64Encoded === true ? Buffer.from(body, "base64") : body,
+    cookies,
+    body: isBase64Encoded ? Buffer.from(body, "base64") : body,
   };
 }
 

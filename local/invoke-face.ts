@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
 import { isForeign } from "./ports.ts";
 import type { Outcome } from "./sandbox.ts";
 import type { Answering } from "./secrets-endpoint/listener.ts";
@@ -27,9 +28,7 @@ export function invokeFace(functions: Invocable): Answering {
 async function answer(functions: Invocable, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const named = path.exec(request.url ?? "")?.[1];
   const functionName = named === undefined ? undefined : nameOf(decodeURIComponent(named));
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  const body = Buffer.concat(chunks);
+  const body = await buffer(request);
   // A page of another site may send a POST without being asked first, and its answer would be done all the same.
   if (isForeign(request.headers)) return refuse(response, 403, "AccessDeniedException", "Not for another site's page");
   if (request.method !== "POST" || functionName === undefined || !functions.has(functionName)) {

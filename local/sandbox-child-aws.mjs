@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { basename } from "node:path";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
 const [bundleUrl, handlerName] = process.argv.slice(2);
@@ -33,12 +34,10 @@ const api = createServer(async (request, response) => {
     asking = response;
     return handOut();
   }
-  const chunks = [];
-  for await (const chunk of request) chunks.push(chunk);
-  const text = Buffer.concat(chunks).toString();
+  const body = await text(request);
   response.writeHead(202, { "content-type": "application/json" }).end('{"status":"OK"}');
-  if (request.url.endsWith("/response")) return process.send({ kind: "result", result: text });
-  process.send({ kind: ready ? "error" : "fatal", error: JSON.parse(text) });
+  if (request.url.endsWith("/response")) return process.send({ kind: "result", result: body });
+  process.send({ kind: ready ? "error" : "fatal", error: JSON.parse(body) });
 }).listen(0, "127.0.0.1");
 await once(api, "listening");
 process.on("message", (message) => {

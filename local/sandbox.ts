@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import * as z from "zod/mini";
 
 /** A function as Lambda is told of it. */
 export interface FunctionSettings {
@@ -60,10 +61,25 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
-type Message =
-  | { readonly kind: "ready" }
-  | { readonly kind: "result"; readonly result: string }
-  | { readonly kind: "error" | "fatal"; readonly error: FunctionError };
+const childMessage = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("ready") }),
+  z.object({ kind: z.literal("result"), result: z.string() }),
+  z.object({
+    kind: z.enum(["error", "fatal"]),
+    error: z.looseObject({
+      errorType: z.string(),
+      errorMessage: z.string(),
+      trace: z.exactOptional(z.array(z.string())),
+    }),
+  }),
+]);
+type Message = z.infer<typeof childMessage>;
+
+/** A result that JSON cannot say, in the words of Lambda's runtime. */
+const unreadable: Message = {
+  kind: "error",
+  error: { errorType: "Runtime.MarshalError", errorMessage: "Unable to stringify response body" },
+};
 
 // `npm run runtime-client` runs the same tests with the bundles under AWS's own runtime client.
 const inside = process.env["REKEY_RUNTIME_CLIENT"] === "aws" ? "./sandbox-child-aws.mjs" : "./sandbox-child.mjs";
@@ -190,7 +206,10 @@ async function next(child: ChildProcess, milliseconds: number): Promise<Message 
       child.off("error", onError);
       resolve(value);
     };
-    const onMessage = (message: unknown) => settle(message as Message);
+    const onMessage = (message: unknown) => {
+      const read = childMessage.safeParse(message);
+      settle(read.success ? read.data : unreadable);
+    };
     const onExit = (code: number | null, signal: string | null) =>
       settle(`Runtime exited with error: ${signal === null ? `exit status ${code}` : `signal: ${signal}`}`);
     const onError = (error: Error) => settle(error.message);

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { listed } from "../../shared/input-faults.ts";
+import { jsonOf } from "../../shared/json.ts";
 import { readSource, sourceFaults } from "../../shared/webhook/source.ts";
 import type { LocalPlatform, PartContext } from "../local-system.ts";
 import type { PlatformSimulator } from "../platform-simulator/simulator.ts";
@@ -85,7 +87,7 @@ export function createPage(
     if (request.method === "GET" && path === "/_local/state") return json(200, live.view());
     if (request.method !== "POST" || path !== "/_local/do") return json(404, { said: "There is nothing here." });
     if (request.headers["content-type"] !== "application/json") return json(415, { said: "Not JSON." });
-    const wanted = action.safeParse(await jsonOf(request));
+    const wanted = action.safeParse(jsonOf(await text(request)));
     if (!wanted.success) return json(400, { said: z.prettifyError(wanted.error) });
     return json(200, { said: await live.act(wanted.data, `http://127.0.0.1:${request.socket.localPort}`) });
   }
@@ -169,14 +171,4 @@ async function sendPayload(
 function operationIn(text: string): string {
   const operationId = /"operationId":"([^"]+)"/.exec(text)?.[1];
   return operationId === undefined ? `: ${text}` : `; its operation is ${operationId}`;
-}
-
-async function jsonOf(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString("utf8"));
-  } catch {
-    return undefined;
-  }
 }

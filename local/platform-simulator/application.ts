@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { jsonOf } from "../../shared/json.ts";
 import { type Device, Devices } from "./devices.ts";
-import { defaults, type ErrorCode, errorRows, isText256, keyFields, type OperationName } from "./rules.ts";
+import { defaults, errorRows, isErrorCode, isText256, keyFields, type OperationName } from "./rules.ts";
 
 /** Settings of the simulated platform. */
 export interface ApplicationOptions {
@@ -198,8 +199,8 @@ export class Application {
 }
 
 /** The answer of a row of the error table; of a code outside it, the status given. */
-export function failure(code: ErrorCode | string, status?: number): Answer {
-  const row = Object.hasOwn(errorRows, code) ? errorRows[code as ErrorCode] : undefined;
+export function failure(code: string, status?: number): Answer {
+  const row = isErrorCode(code) ? errorRows[code] : undefined;
   const body = { error_code: code, error_desc: row?.text ?? "Unknown error." };
   return { status: status ?? row?.statuses[0] ?? 400, body, code };
 }
@@ -214,12 +215,6 @@ function mediaType(headers: Received["headers"]): string {
 }
 
 function objectOf(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = jsonOf(text);
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
 }

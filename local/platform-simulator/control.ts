@@ -1,9 +1,25 @@
-import type { IncomingMessage } from "node:http";
+import { text } from "node:stream/consumers";
+import * as z from "zod/mini";
 import { type Listener, listen } from "../secrets-endpoint/listener.ts";
-import type { Fault } from "./faults.ts";
+import { faultSchema } from "./faults.ts";
 import type { PlatformSimulator } from "./simulator.ts";
 
-type Command = (simulator: PlatformSimulator, body: Record<string, unknown>, id: string) => unknown;
+type Command = (simulator: PlatformSimulator, body: unknown, id: string) => unknown;
+
+const deviceChange = z.strictObject({
+  deviceId: z.string(),
+  nodeId: z.exactOptional(z.string()),
+  name: z.exactOptional(z.string()),
+  activated: z.exactOptional(z.boolean()),
+  status: z.exactOptional(z.enum(["ONLINE", "OFFLINE", "ABNORMAL", "INACTIVE"])),
+  owner: z.exactOptional(z.string()),
+  verifyCode: z.exactOptional(z.string()),
+  timeoutSeconds: z.exactOptional(z.number()),
+});
+const offline = z.strictObject({ afterMs: z.exactOptional(z.number()) });
+const secretChange = z.strictObject({ secret: z.string() });
+const freeze = z.strictObject({ frozen: z.exactOptional(z.boolean()) });
+const advance = z.strictObject({ milliseconds: z.number() });
 
 const commands: Readonly<Record<string, Command>> = {
   "GET /state": ({ application, counters, devices, faults, log }) => ({
@@ -14,20 +30,23 @@ const commands: Readonly<Record<string, Command>> = {
     faults: faults.list(),
     log,
   }),
-  "POST /devices": ({ devices }, { deviceId, ...changes }) => devices.set(String(deviceId), changes),
+  "POST /devices": ({ devices }, body) => {
+    const { deviceId, ...changes } = deviceChange.parse(body);
+    return devices.set(deviceId, changes);
+  },
   "POST /devices/:id/online": ({ devices }, _, id) => devices.goOnline(id),
-  "POST /devices/:id/offline": ({ devices }, { afterMs }, id) => devices.goOffline(id, Number(afterMs ?? 0)),
-  "POST /faults": ({ faults }, body) => faults.add(body as unknown as Fault),
+  "POST /devices/:id/offline": ({ devices }, body, id) => devices.goOffline(id, offline.parse(body).afterMs),
+  "POST /faults": ({ faults }, body) => faults.add(faultSchema.parse(body)),
   "DELETE /faults": ({ faults }) => faults.clear(),
   "POST /kill-token": (simulator) => simulator.killToken(),
   "POST /drop-connections": (simulator) => simulator.dropConnections(),
-  "POST /application-secret": ({ application }, { secret }) => {
-    application.secret = String(secret);
+  "POST /application-secret": ({ application }, body) => {
+    application.secret = secretChange.parse(body).secret;
   },
-  "POST /freeze": ({ application }, { frozen }) => {
-    application.frozen = frozen !== false;
+  "POST /freeze": ({ application }, body) => {
+    application.frozen = freeze.parse(body).frozen ?? true;
   },
-  "POST /advance": ({ application }, { milliseconds }) => application.advance(Number(milliseconds)),
+  "POST /advance": ({ application }, body) => application.advance(advance.parse(body).milliseconds),
   "POST /down": (simulator) => simulator.down(),
   "POST /up": (simulator) => simulator.up(),
 };
@@ -39,19 +58,12 @@ export function startControl(simulator: PlatformSimulator, port: number): Promis
     const name = action === undefined ? `/${first}` : `/${first}/:id/${action}`;
     const command = commands[`${request.method} ${name}`];
     try {
-      const result =
-        command === undefined ? undefined : await command(simulator, await bodyOf(request), decodeURIComponent(id));
+      const body = await text(request);
+      const result = await command?.(simulator, body === "" ? {} : JSON.parse(body), decodeURIComponent(id));
       response.writeHead(command === undefined ? 404 : 200, { "content-type": "application/json" });
       response.end(JSON.stringify(command === undefined ? { error: "No such command" } : (result ?? {})));
     } catch (error) {
       response.writeHead(400, { "content-type": "application/json" }).end(JSON.stringify({ error: String(error) }));
     }
   }, port);
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  const text = Buffer.concat(chunks).toString("utf8");
-  return text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
 }

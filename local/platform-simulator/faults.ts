@@ -1,4 +1,5 @@
-import type { ErrorCode, OperationName } from "./rules.ts";
+import * as z from "zod/mini";
+import { type OperationName, operations } from "./rules.ts";
 
 /**
  * What can go wrong on demand.
@@ -25,36 +26,38 @@ export const faultKinds = [
   "foreign",
 ] as const;
 
+const natural = z.int().check(z.nonnegative());
+
 /** One fault to come: which requests it hits, and how. */
-export interface Fault {
-  readonly kind: (typeof faultKinds)[number];
-  readonly operation?: OperationName;
-  readonly deviceId?: string;
+export const faultSchema = z.strictObject({
+  kind: z.enum(faultKinds),
+  operation: z.exactOptional(z.enum(operations.map(({ name }) => name))),
+  deviceId: z.exactOptional(z.string()),
   /** The request is carried out before the fault strikes. Default false. */
-  readonly applied?: boolean;
+  applied: z.exactOptional(z.boolean()),
   /** With `applied`: the device connects with its new nodeId before anybody asks again. */
-  readonly thenOnline?: boolean;
-  readonly code?: ErrorCode | string;
-  readonly status?: number;
-  readonly milliseconds?: number;
-  readonly bytes?: number;
+  thenOnline: z.exactOptional(z.boolean()),
+  code: z.exactOptional(z.string()),
+  status: z.exactOptional(z.int().check(z.minimum(200), z.maximum(599))),
+  milliseconds: z.exactOptional(natural),
+  bytes: z.exactOptional(natural),
   /** The first matching request that is hit, from 1. Default 1. */
-  readonly nth?: number;
+  nth: z.exactOptional(natural),
   /** Every so many matching requests from there on. Default 1. */
-  readonly every?: number;
+  every: z.exactOptional(z.int().check(z.positive())),
   /** How many are hit. Default 1; 0: all. */
-  readonly count?: number;
-}
+  count: z.exactOptional(natural),
+});
+
+/** See {@link faultSchema}. */
+export type Fault = Readonly<z.infer<typeof faultSchema>>;
 
 /** Faults waiting for their requests. */
 export class Faults {
   #planned: { readonly fault: Fault; seen: number; hits: number }[] = [];
 
   add(...faults: readonly Fault[]): void {
-    for (const fault of faults) {
-      if (!faultKinds.includes(fault.kind)) throw new TypeError(`There is no fault kind ${JSON.stringify(fault.kind)}`);
-      this.#planned.push({ fault, seen: 0, hits: 0 });
-    }
+    this.#planned.push(...faults.map((fault) => ({ fault, seen: 0, hits: 0 })));
   }
 
   clear(): void {

@@ -26,6 +26,11 @@ export const errorRows = {
 /** A code of the table. */
 export type ErrorCode = keyof typeof errorRows;
 
+/** Whether the table has a row for a code. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorRows, code);
+}
+
 /** The calls, by the name of the platform's page. */
 export const operations = [
   { name: "login", method: "POST", path: /^\/iocm\/app\/sec\/v1\.1\.0\/login$/ },

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { Socket } from "node:net";
+import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Listener, portOf } from "../secrets-endpoint/listener.ts";
 import { type Answer, Application, type ApplicationOptions, failure, type Received } from "./application.ts";
@@ -198,8 +199,7 @@ async function respond(serving: Serving, request: IncomingMessage, response: Ser
 
 async function receive(request: IncomingMessage): Promise<Received | undefined> {
   const [path = "", query = ""] = (request.url ?? "").split("?", 2);
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
+  const body = await buffer(request);
   for (const { name, method, path: pattern } of operations) {
     const match = method === request.method ? pattern.exec(path) : null;
     if (match === null) continue;
@@ -208,7 +208,7 @@ async function receive(request: IncomingMessage): Promise<Received | undefined> 
       deviceId: match[1] === undefined ? undefined : decodeURIComponent(match[1]),
       query: new URLSearchParams(query),
       headers: request.headers,
-      body: Buffer.concat(chunks).toString("utf8"),
+      body: body.toString("utf8"),
     };
   }
   return undefined;

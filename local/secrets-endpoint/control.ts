@@ -1,11 +1,27 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
+import * as z from "zod/mini";
 import type { Counters } from "./counters.ts";
-import type { Fault, FaultPlan } from "./faults.ts";
+import { type FaultPlan, faultSchema } from "./faults.ts";
 import type { Answering } from "./listener.ts";
-import { moodOf } from "./moods.ts";
-import type { Denial } from "./server.ts";
+import { moods } from "./moods.ts";
 import { ServiceError } from "./service-error.ts";
 import type { SecretStore } from "./store.ts";
+
+/** Who may not do what; an absent field matches everything. */
+export const denialSchema = z.strictObject({
+  accessKeyId: z.exactOptional(z.string()),
+  /** The secret's name or ARN. */
+  secretId: z.exactOptional(z.string()),
+  operation: z.exactOptional(z.string()),
+});
+
+/** See {@link denialSchema}. */
+export type Denial = Readonly<z.infer<typeof denialSchema>>;
+
+const moodChange = z.strictObject({ mood: z.enum(moods) });
+const advance = z.strictObject({ milliseconds: z.number() });
+const secretChange = z.strictObject({ name: z.string(), text: z.nullable(z.string()) });
 
 /** What the control face acts on. */
 export interface Controlled {
@@ -17,7 +33,7 @@ export interface Controlled {
   up(): Promise<void>;
 }
 
-type Action = (on: Controlled, body: Record<string, unknown>) => unknown;
+type Action = (on: Controlled, body: unknown) => unknown;
 
 const actions: Readonly<Record<string, Action>> = {
   "GET /counters": (on) => on.counters.snapshot(),
@@ -28,9 +44,9 @@ const actions: Readonly<Record<string, Action>> = {
     on.deny.length = 0;
   },
   "GET /faults": (on) => on.faults.list(),
-  "POST /faults": (on, body) => on.faults.add(body as unknown as Fault),
+  "POST /faults": (on, body) => on.faults.add(faultSchema.parse(body)),
   "DELETE /faults": (on) => on.faults.clear(),
-  "POST /deny": (on, body) => on.deny.push(body as Denial),
+  "POST /deny": (on, body) => on.deny.push(denialSchema.parse(body)),
   "DELETE /deny": (on) => {
     on.deny.length = 0;
   },
@@ -38,15 +54,15 @@ const actions: Readonly<Record<string, Action>> = {
   "POST /up": (on) => on.up(),
   "GET /mood": (on) => ({ mood: on.store.mood }),
   "POST /mood": (on, body) => {
-    on.store.mood = moodOf(String(body["mood"]));
+    on.store.mood = moodChange.parse(body).mood;
   },
-  "POST /advance": (on, body) => on.store.advance(Number(body["milliseconds"] ?? 0)),
+  "POST /advance": (on, body) => on.store.advance(advance.parse(body).milliseconds),
   "GET /secrets": (on) =>
     on.store.all().map((secret) => ({
       ...secret,
       versions: [...secret.versions.values()].map((one) => ({ ...one, labels: [...one.labels] })),
     })),
-  "POST /secrets": (on, body) => replaceSecret(on.store, String(body["name"]), body["text"]),
+  "POST /secrets": (on, body) => replaceSecret(on.store, secretChange.parse(body)),
 };
 
 /**
@@ -63,10 +79,8 @@ async function answer(on: Controlled, request: IncomingMessage, response: Server
   const action = actions[`${request.method} ${request.url}`];
   try {
     if (action === undefined) throw new ServiceError("NotFound", `Known: ${Object.keys(actions).join(", ")}`, 404);
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const text = Buffer.concat(chunks).toString("utf8");
-    const result = await action(on, text === "" ? {} : JSON.parse(text));
+    const body = await text(request);
+    const result = await action(on, body === "" ? {} : JSON.parse(body));
     send(response, 200, result ?? { ok: true });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -75,14 +89,14 @@ async function answer(on: Controlled, request: IncomingMessage, response: Server
 }
 
 /** The secret as it would be after somebody set it by hand: a new version, or no version at all. */
-function replaceSecret(store: SecretStore, name: string, text: unknown): void {
+function replaceSecret(store: SecretStore, { name, text: content }: z.infer<typeof secretChange>): void {
   const known = store.all().some((one) => one.name === name);
-  if (typeof text === "string" && known) {
-    store.put(name, { text }, crypto.randomUUID());
+  if (content !== null && known) {
+    store.put(name, { text: content }, crypto.randomUUID());
     return;
   }
   if (known) store.delete(name, 0);
-  store.create(name, typeof text === "string" ? { text } : undefined);
+  store.create(name, content === null ? undefined : { text: content });
 }
 
 function send(response: ServerResponse, status: number, result: unknown): void {

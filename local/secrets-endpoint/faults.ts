@@ -1,3 +1,5 @@
+import * as z from "zod/mini";
+
 /** What can go wrong on demand; `-after` means that the change was made before. */
 export const faultKinds = [
   "latency",
@@ -14,23 +16,28 @@ export const faultKinds = [
 /** One of {@link faultKinds}. */
 export type FaultKind = (typeof faultKinds)[number];
 
+const natural = z.int().check(z.nonnegative());
+
 /** One fault to come: which calls it hits and what it does to them. */
-export interface Fault {
-  readonly kind: FaultKind;
+export const faultSchema = z.strictObject({
+  kind: z.enum(faultKinds),
   /** Only this operation (`GetSecretValue`); any when absent. */
-  readonly operation?: string;
+  operation: z.exactOptional(z.string()),
   /** Only calls that name this secret; any when absent. */
-  readonly secretId?: string;
+  secretId: z.exactOptional(z.string()),
   /** The first matching call that is hit, counted from 1 and from when the fault was added. Default 1. */
-  readonly nth?: number;
+  nth: z.exactOptional(natural),
   /** How many calls from there on are hit. Default 1; 0 for all. */
-  readonly count?: number;
+  count: z.exactOptional(natural),
   /** For `latency`: how long the call waits before anything happens. */
-  readonly milliseconds?: number;
+  milliseconds: z.exactOptional(natural),
   /** For `refuse`: the error's type, such as `DecryptionFailure`, and its message. */
-  readonly type?: string;
-  readonly message?: string;
-}
+  type: z.exactOptional(z.string()),
+  message: z.exactOptional(z.string()),
+});
+
+/** See {@link faultSchema}. */
+export type Fault = Readonly<z.infer<typeof faultSchema>>;
 
 /** Faults waiting for their calls. */
 export class FaultPlan {
@@ -38,10 +45,7 @@ export class FaultPlan {
 
   /** Adds faults; several may hit one call. */
   add(...faults: readonly Fault[]): void {
-    for (const fault of faults) {
-      if (!faultKinds.includes(fault.kind)) throw new TypeError(`There is no fault kind ${JSON.stringify(fault.kind)}`);
-      this.#planned.push({ fault, seen: 0 });
-    }
+    this.#planned.push(...faults.map((fault) => ({ fault, seen: 0 })));
   }
 
   /** Takes back all faults. */

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
-import { control } from "./control.ts";
+import { control, type Denial } from "./control.ts";
 import { Counters } from "./counters.ts";
 import { type Fault, FaultPlan } from "./faults.ts";
 import { listen } from "./listener.ts";
@@ -9,14 +10,6 @@ import { type Input, operations } from "./operations.ts";
 import { internalFailure, ServiceError } from "./service-error.ts";
 import { type Credentials, signerOf } from "./signature.ts";
 import { SecretStore, type StoreOptions } from "./store.ts";
-
-/** Who may not do what; an absent field matches everything. */
-export interface Denial {
-  readonly accessKeyId?: string;
-  /** The secret's name or ARN. */
-  readonly secretId?: string;
-  readonly operation?: string;
-}
 
 /** Settings of the endpoint; all have defaults. */
 export interface SecretsEndpointOptions extends StoreOptions {
@@ -99,7 +92,7 @@ async function serve(state: State, request: IncomingMessage, response: ServerRes
   const operation = target.slice(target.indexOf(".") + 1) || "none";
   let incoming: Incoming | undefined;
   try {
-    const body = await bodyOf(request);
+    const body = await buffer(request);
     incoming = accept(state, request, operation, body);
     const faults = state.faults.hit(operation, idsOf(state.store, incoming.input));
     await delayFor(state, faults);
@@ -220,12 +213,6 @@ function parse(body: Buffer): Input {
   }
   if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return { ...parsed };
   throw new ServiceError("SerializationException", "Start of structure or map found where not expected.");
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }
 
 function sendError(response: ServerResponse, error: ServiceError): void {

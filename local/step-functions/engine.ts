@@ -37,7 +37,8 @@ export interface Running {
   stop(): void;
 }
 
-type Handler = (input: unknown) => Promise<unknown>;
+type Json = Parameters<StateMachine["run"]>[0];
+type Handler = (input: unknown) => Promise<Json>;
 type State = Record<string, unknown>;
 
 // A timer cannot run for longer; the interpreter gives every task 60 s by itself.
@@ -148,7 +149,7 @@ function inlineMap(state: State, processor: State): State {
   return { ...rest, ItemsPath: "$.localItems" };
 }
 
-async function readItems(input: unknown, { readObject }: EngineOptions): Promise<unknown> {
+async function readItems(input: unknown, { readObject }: EngineOptions): Promise<Json> {
   const { Bucket: bucket, Key: key } = asState(input);
   const text = await readObject(String(bucket), String(key));
   if (text === undefined) throw named("S3.NoSuchKey", "The specified key does not exist.");
@@ -188,7 +189,7 @@ function invoking(resource: string, lambda: EngineOptions["lambda"], stopped: Ab
     const outcome = await lambda.invoke(functionName, input).catch((error: unknown) => {
       throw named("Lambda.ResourceNotFoundException", String(error));
     });
-    if (outcome.ok) return outcome.result;
+    if (outcome.ok) return asJson(outcome.result);
     throw named(outcome.error.errorType, JSON.stringify(outcome.error));
   };
 }
@@ -207,13 +208,14 @@ export function runDefinition(
 ): Running {
   const stopping = new AbortController();
   const { definition: prepared, handlers } = prepare(definition, options, stopping.signal);
-  const machine = new StateMachine(prepared as unknown as StateMachineDefinition, {
+  if (!isRunnable(prepared)) throw new TypeError("A definition says where it starts and which states it has");
+  const machine = new StateMachine(prepared, {
     // What is emitted is validated by the tests; what this file made of it is not what is deployed.
     validationOptions: { noValidate: true },
   });
-  const execution = machine.run(input as never, {
+  const execution = machine.run(asJson(input), {
     context,
-    overrides: { taskResourceLocalHandlers: handlers as never },
+    overrides: { taskResourceLocalHandlers: handlers },
   });
   void follow(execution.eventLogs, onEvent);
   const ended = execution.result.then(
@@ -250,6 +252,20 @@ async function follow(events: AsyncIterable<unknown>, onEvent: (event: HistoryEv
   }
 }
 
+/** As a state hands a value to the next one. */
+function asJson(value: unknown): Json {
+  return JSON.parse(JSON.stringify(value ?? null));
+}
+
 function asState(value: unknown): State {
-  return typeof value === "object" && value !== null ? (value as State) : {};
+  return isState(value) ? value : {};
+}
+
+function isState(value: unknown): value is State {
+  return typeof value === "object" && value !== null;
+}
+
+/** What of a definition matters to the interpreter is its states' own affair: see `noValidate`. */
+function isRunnable(definition: object): definition is StateMachineDefinition {
+  return "StartAt" in definition && "States" in definition;
 }

@@ -97,6 +97,15 @@ describe("a sandbox", () => {
     expect(sandbox.alive).toBe(false);
   });
 
+  test("reports a result that JSON cannot say, and lives on", async () => {
+    const sandbox = await sandboxOf();
+    expect(resultOf(await sandbox.invoke({ action: "unsayable" }))).toEqual({
+      errorType: "Runtime.MarshalError",
+      errorMessage: "Unable to stringify response body",
+    });
+    expect((await sandbox.invoke({})).ok).toBe(true);
+  });
+
   test("with a bundle that cannot be loaded reports why", async () => {
     const sandbox = await sandboxOf({ bundle: fixture("broken") });
     expect(resultOf(await sandbox.invoke({}))).toMatchObject({

@@ -139,8 +139,21 @@ describe("from another process", () => {
       bySecret: { app: { GetSecretValue: 1 }, s: { PutSecretValue: 1 } },
       versionsWritten: { s: 1 },
     });
-    const refused = await fetch(`${endpoint.controlUrl}/faults`, { method: "POST", body: '{"kind":"none"}' });
+  });
+
+  test.each([
+    ["/faults", '{"kind":"none"}'],
+    ["/faults", '{"kind":"throttle","nth":"all"}'],
+    ["/deny", "null"],
+    ["/deny", '{"secret":"app"}'],
+    ["/advance", '{"milliseconds":"many"}'],
+    ["/secrets", "{}"],
+    ["/mood", "{"],
+  ])("the control face refuses at %s %s, and the store goes on", async (path, body) => {
+    const refused = await fetch(`${endpoint.controlUrl}${path}`, { method: "POST", body });
     expect(refused.status).toBe(400);
+    expect(await read({ SecretId: "app" })).toBe("{} AWSCURRENT");
+    expect(endpoint.store.now()).not.toBeNaN();
   });
 
   test("the endpoint runs alone, answers the SDK and ends on SIGTERM", async () => {
