@@ -49,14 +49,12 @@ export async function* csvRecords(
       return undefined;
     },
   });
+  // What fails is told to whoever wrote, and only then by this event, which would end the process without a listener.
+  parser.on("error", () => undefined);
   parser.resume();
   const write = (text: string, isLast: boolean) =>
     new Promise<void>((resolve, reject) => {
-      parser.once("error", reject);
-      const done = () => {
-        parser.off("error", reject);
-        resolve();
-      };
+      const done = (error?: Error | null) => (error ? reject(error) : resolve());
       if (isLast) parser.end(text, done);
       else parser.write(text, done);
     });
