@@ -9,7 +9,11 @@ export interface CsvRecord {
   readonly fault?: string;
 }
 
-const longestRecord = 65_536;
+/** Characters that a record of a CSV has at most, and a line of JSON. */
+export const longestRecord = 65_536;
+
+/** What is told of a longer one. */
+export const tooLong = `has more than ${longestRecord} characters`;
 
 /**
  * The records of a CSV (RFC 4180) in their order, as many at a time as a piece of the text holds. A quote that opens no
@@ -41,10 +45,7 @@ export async function* csvRecords(
       return null;
     },
     on_skip: (error) => {
-      const what =
-        error?.code === "CSV_MAX_RECORD_SIZE"
-          ? `has more than ${longestRecord} characters`
-          : "has a quote that is not closed";
+      const what = error?.code === "CSV_MAX_RECORD_SIZE" ? tooLong : "has a quote that is not closed";
       add([], `${what}, and nothing after it was looked at`);
       return undefined;
     },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { readFleetInput } from "../../shared/fleet/input.ts";
 import { devicesIn, faultsIn, inputOf } from "./read-input.ts";
 
 describe("JSON lines", () => {
@@ -59,5 +60,34 @@ describe("JSON lines", () => {
       "1: deviceId is missing",
       "2: deviceId is missing",
     ]);
+  });
+
+  test.each([1_000, 65_536, 1_000_000])(
+    "of any length, read in pieces of %d bytes, are held as far as one may be long",
+    async (pieceBytes) => {
+      const long = (characters: number) => `{"deviceId":"d-2","x":"${"y".repeat(characters - 25)}"}`;
+      expect(long(65_536)).toHaveLength(65_536);
+      for (const [second, message] of [
+        [long(65_536), expect.stringContaining('has a field "x"')],
+        [long(65_537), "has more than 65536 characters"],
+        [long(300_000), "has more than 65536 characters"],
+      ]) {
+        for (const end of ["", "\n", '\n{"deviceId":"d-3"}\n']) {
+          const { devices, faults } = await inputOf(`{"deviceId":"d-1"}\n${second}${end}`, pieceBytes);
+          expect(faults).toEqual([{ line: 2, message }]);
+          expect(devices.map(({ line }) => line)).toEqual(end.includes("d-3") ? [1, 3] : [1]);
+        }
+      }
+    },
+  );
+
+  test("that never end are told of before they are read to their end", async () => {
+    let pieces = 0;
+    const endless = async function* () {
+      yield Buffer.from('{"deviceId":"d-1"}\n{"deviceId":"');
+      for (; pieces < 1_000; pieces += 1) yield Buffer.alloc(10_000, "d");
+    };
+    for await (const entries of readFleetInput(endless())) if (entries.some(({ kind }) => kind === "fault")) break;
+    expect(pieces).toBeLessThan(10);
   });
 });
