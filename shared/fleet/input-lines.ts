@@ -33,7 +33,7 @@ export const saidColumns = ["error", "detail", "advice"] as const;
 type Column = (typeof fleetColumns)[number];
 
 /** Devices in one run at most; more make several runs, one after the other. */
-export const maxDevices = 1_000_000;
+const maxDevices = 1_000_000;
 
 /** How an input is to be read. */
 export interface InputOptions {
@@ -41,8 +41,6 @@ export interface InputOptions {
   readonly code?: CodeOrigin;
   /** Each nodeId has to be an IMEI and is written so; absent: only what says `urn:imei:` of itself is looked at. */
   readonly imei?: ImeiForm | undefined;
-  /** Default {@link maxDevices}. */
-  readonly maxDevices?: number;
 }
 
 const ghostRow = "holds no value, as spreadsheets leave rows behind: delete the empty rows, and save again";
@@ -68,13 +66,9 @@ export class InputLines {
     this.#options = options;
   }
 
-  get #limit(): number {
-    return this.#options.maxDevices ?? maxDevices;
-  }
-
   /** Nothing that follows is looked at any more. */
   get isFull(): boolean {
-    return this.#unreadable || this.#rows > this.#limit;
+    return this.#unreadable || this.#rows > maxDevices;
   }
 
   /** What has been found since it was last asked. */
@@ -128,6 +122,7 @@ export class InputLines {
   }
 
   json(line: number, text: string): void {
+    if (this.isFull) return;
     const fields = jsonOf(text);
     if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
       this.fault(line, fields === undefined ? "is not JSON" : "is not a JSON object");
@@ -151,7 +146,7 @@ export class InputLines {
   #row(line: number, values: ReadonlyMap<Column, string>, { faultsBefore = this.#faults, isTold = false } = {}): void {
     this.#rows += 1;
     if (this.isFull) {
-      this.fault(line, `is more than the ${this.#limit} devices that one run takes: make several runs`);
+      this.fault(line, `is more than the ${maxDevices} devices that one run takes: make several runs`);
       return;
     }
     const { deviceId: device = "", nodeId: hardware = "" } = Object.fromEntries(values);

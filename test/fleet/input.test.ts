@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { fleetColumns, maxDevices } from "../../shared/fleet/input-lines.ts";
+import { readFleetInput } from "../../shared/fleet/input.ts";
+import { type FleetEntry, fleetColumns } from "../../shared/fleet/input-lines.ts";
 import { devicesIn, faultsIn, inputOf } from "./read-input.ts";
 
 const columns = "deviceId, nodeId, expectedNodeId, verifyCode, timeout, appId";
@@ -251,11 +252,21 @@ describe("a device", () => {
 });
 
 test("a million devices are a run, and what follows them is not looked at", async () => {
-  expect(maxDevices).toBe(1_000_000);
-  const text = "deviceId\nd-1\nd-2\nd-3\nd 4\n";
-  const { devices, faults } = await inputOf(text, 5, { maxDevices: 2 });
-  const message = "is more than the 2 devices that one run takes: make several runs";
-  expect([devices.length, faults]).toEqual([2, [{ line: 4, message }]]);
+  const some = Buffer.from("{}\n".repeat(1_000));
+  let pieces = 0;
+  const million = async function* () {
+    for (; pieces < 1_100; pieces += 1) yield some;
+  };
+  let last: FleetEntry | undefined;
+  let count = 0;
+  for await (const entries of readFleetInput(million())) {
+    count += entries.length;
+    last = entries.at(-1) ?? last;
+  }
+  // One for each, and what follows the last is not even asked for.
+  expect([count, pieces]).toEqual([1_000_001, 1_000]);
+  const message = "is more than the 1000000 devices that one run takes: make several runs";
+  expect(last).toEqual({ kind: "fault", fault: { line: 1_000_001, message } });
 });
 
 test("values that a spreadsheet made alike are told once each, not as duplicates besides", async () => {
