@@ -15,16 +15,17 @@ export interface Reason {
   readonly cause: string;
 }
 
-const whatThen =
-  "Look into the result, correct the input, the tolerated share or the number of failures, and start the run again: what is done stays done.";
-
 /** Why a run with so many failed devices must not go on, or has failed as a whole; undefined where it is well. */
 export function tooManyFailed(failed: number, total: number, tolerance: Tolerance): Reason | undefined {
-  const { toleratedFailurePercentage, maxFailures = Number.POSITIVE_INFINITY } = tolerance;
-  if (failed < maxFailures && failed * 100 <= toleratedFailurePercentage * total) return undefined;
+  const { toleratedFailurePercentage: share, maxFailures = Number.POSITIVE_INFINITY } = tolerance;
+  if (failed < maxFailures && failed * 100 <= share * total) return undefined;
+  const limit =
+    failed < maxFailures
+      ? `more than the tolerated ${share} % (toleratedFailurePercentage, --tolerated)`
+      : `and the run stops at ${maxFailures} (maxFailures, --max-failures)`;
   return {
     error: "TooManyDevicesFailed",
-    cause: `${failed} of ${counted(total, "device")} failed, more than are tolerated. ${whatThen}`,
+    cause: `${failed} of ${counted(total, "device")} failed, ${limit}. Correct their lines in the input and start the run again, with a higher limit if the others are to be tried all the same: what is done stays done.`,
   };
 }
 
