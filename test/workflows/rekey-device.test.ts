@@ -166,7 +166,7 @@ test("a ticket that is only told why nothing is tried costs no call, and the exe
 describe("an input", () => {
   test.each([
     ["a misspelt field", { nodeID: "urn:imei:1" }, "nodeID is unknown"],
-    ["a code flag that is no flag", { includeCode: null }, "includeCode must be a boolean"],
+    ["a code flag that is no flag", { includeCode: "yes" }, "includeCode must be a boolean"],
     ["a limit that is no number", { limitSeconds: "long" }, "limitSeconds must be a number"],
     ["half a second", { limitSeconds: 1.5 }, "limitSeconds must be a whole number"],
     ["a limit below none", { limitSeconds: -1 }, "limitSeconds must be at least 0"],
