@@ -3,7 +3,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { type FleetCounts, LineCounter, sumOf } from "./counts.ts";
 import { type CodeOf, type FleetLine, resultOf } from "./lines.ts";
 import { type RunPlan, type RunProgress, type RunStore, takenOver } from "./run-store.ts";
-import { BatchesWriter, batchLines, inOrder, PartsWriter } from "./streams.ts";
+import { BatchesWriter, batchLines, compacted, inOrder, PartsWriter } from "./streams.ts";
 import { type Tolerance, tooManyFailed } from "./verdict.ts";
 import { neverTried } from "./words.ts";
 
@@ -94,7 +94,8 @@ async function next(
   }));
   const manifestKey = `${store.folder(plan.generation)}/round-${round}/manifest.json`;
   const isLast = entries.length === 0;
-  const all = { ...plan, settled: [...plan.settled, ...settled] };
+  const atRest = await compacted(store, plan.settled, `${store.folder(plan.generation)}/merged-${plan.round}`);
+  const all = { ...plan, settled: [...atRest, ...settled] };
   const begunWith = countsBefore(progress, conclusion);
   const before = sumOf([{ ...begunWith, waiting: 0 }, counts]);
   const after: RunPlan = isLast ? { ...withoutManifest(all), state: "finished" } : { ...all, round, manifestKey };

@@ -147,6 +147,27 @@ export class PartsWriter {
   }
 }
 
+type Parts = RunPlan["settled"];
+
+/** A result is merged from all parts at once, of each of which up to 3 MB are in memory. */
+const mostParts = 16;
+
+/**
+ * The same lines in fewer parts, where they are many: a long run lays some to rest in each of hundreds of rounds. The
+ * largest one, of the first round mostly, stays as it is.
+ *
+ * @param prefix of the keys; a number follows
+ */
+export async function compacted(store: RunStore, parts: Parts, prefix: string): Promise<Parts> {
+  if (parts.length < mostParts) return parts;
+  const largestFirst = parts.toSorted((one, other) => other.lines - one.lines);
+  const writer = new PartsWriter(store, prefix);
+  for await (const lines of merged(largestFirst.slice(1).map(({ key }) => store.streamLines(key)))) {
+    for (const line of lines) await writer.write(line);
+  }
+  return [...largestFirst.slice(0, 1), ...(await writer.end())];
+}
+
 /** Makes the batches of a round, side by side. */
 export class BatchesWriter {
   readonly #store: RunStore;

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createDrivenRun } from "./driven-run.ts";
+import { createRun, done } from "./whole-run.ts";
 
 const csv = (deviceIds: readonly string[], nodeIdOf = (deviceId: string) => `n-${deviceId}`) => [
   "deviceId,nodeId",
@@ -138,4 +139,25 @@ test("a run with a corrected input calls for what was corrected and what is new,
     const expected = deviceId === "d-2" ? codeOf({ deviceId, nodeId: "n-corrected" }) : codes.get(deviceId);
     if (!deviceId.startsWith("d-new")) expect([deviceId, verifyCode]).toEqual([deviceId, expected]);
   }
+});
+
+test("a run of many rounds keeps what is at rest in few objects, each line once and in order", async () => {
+  const { plan, work, end, result, store, clock } = createRun();
+  const deviceIds = some(300);
+  await plan(csv(deviceIds));
+  const triedAtMs = clock.now();
+  const numbersOfParts: number[] = [];
+  // Two thirds in the first round, then one each, from all over the input.
+  for (let round = 1; round <= 101; round += 1) {
+    const isDone = ({ line }: { line: number }) => line % 3 !== 0 || line / 3 === (round * 37) % 101;
+    await work((line) => (isDone(line) ? done(line) : { status: "waiting", error: "DeviceOnlineError", triedAtMs }));
+    await end();
+    const { settled = [], state } = (await store.readPlan()) ?? {};
+    numbersOfParts.push(settled.length);
+    const numbers = (await Promise.all(settled.map(({ key }) => store.readLines(key)))).map((lines) => lines.length);
+    expect(numbers).toEqual(settled.map(({ lines }) => lines));
+    if (state === "finished") break;
+  }
+  expect(Math.max(...numbersOfParts)).toBeLessThanOrEqual(18);
+  expect(result().map(({ deviceId, status }) => [deviceId, status])).toEqual(deviceIds.map((one) => [one, "done"]));
 });
