@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { maxSeconds } from "./seconds.ts";
 
 /** What is said of a device, by one schema each, whoever says it: HTTP, a direct invocation, a ticket, a fleet's input. */
 
@@ -29,7 +30,7 @@ export const verifyCode = text;
 export const appId = text;
 
 /** Seconds until a verification code ends, an Integer of the platform; 0: never. */
-export const timeoutSeconds = z.int().check(z.minimum(0), z.maximum(2_147_483_647));
+export const timeoutSeconds = z.int().check(z.minimum(0), z.maximum(maxSeconds));
 
 /**
  * How a code is made that nobody gives: derived from a key that only we have, or the nodeId itself, for hardware whose

@@ -242,6 +242,11 @@ export class RekeyError extends Error {
   }
 }
 
+/** The name of whatever was thrown, for a comparison or a log line. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "unknown";
+}
+
 /** Every name of the family, for documentation and for checks that a name exists. */
 export const errorNames = Object.keys(family).filter(isErrorName);
 

@@ -1,4 +1,5 @@
 import { hasCheckDigit, imeiIn, imeiWarnings } from "../shared/imei.ts";
+import { defaultTimeoutSeconds } from "../shared/seconds.ts";
 import { deadEndsOf } from "../shared/webhook/dead-ends.ts";
 import { type Faulty, type Order, type Reading, readDelivery } from "../shared/webhook/delivery.ts";
 import { type Finding, findingsOf } from "../shared/webhook/findings.ts";
@@ -22,8 +23,6 @@ export interface Verdict {
 
 const enoughMs = 60_000;
 const maxShown = 20;
-/** The platform's own, where a delivery gives none. */
-const defaultTimeoutSeconds = 180;
 /** What it may well take until somebody has read a note and stands at the hardware. */
 const secondsToRead = 3_600;
 

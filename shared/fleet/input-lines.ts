@@ -2,6 +2,7 @@ import { appId, type CodeOrigin, deviceId, longestText, nodeId, timeoutSeconds, 
 import { hasCheckDigit, type ImeiForm, imeiIn } from "../imei.ts";
 import { faultsOf } from "../input-faults.ts";
 import { jsonOf } from "../json.ts";
+import { maxSeconds } from "../seconds.ts";
 import { ColumnShape } from "./column-shape.ts";
 import type { CsvRecord } from "./csv.ts";
 import { HashIndex, hashOf, NumberList } from "./hash-index.ts";
@@ -180,7 +181,7 @@ export class InputLines {
     if (value === "") return true;
     if (name === "timeout") {
       if (/^\d{1,10}$/.test(value) && timeoutSeconds.safeParse(Number(value)).success) return true;
-      this.fault(line, "timeout must be a whole number of seconds, 0 to 2147483647", name);
+      this.fault(line, `timeout must be a whole number of seconds, 0 to ${maxSeconds}`, name);
       return false;
     }
     // What is too long is told as that, and looked at no closer: a cell may hold a whole file.

@@ -1,4 +1,4 @@
-import type { StoredSession } from "./session-document.ts";
+import { clockErrorMs, type StoredSession } from "./session-document.ts";
 
 /** Why a token is renewed: it is at its end or absent; the platform refused it; or somebody asked. */
 export type Reason = "ended" | "refused" | "requested";
@@ -38,8 +38,6 @@ const keptForLater = 1;
 // A conflict is over when a token has outlived twice its length. Twenty conflicts that are this far apart last longer
 // than the half hour for which the allowance, used up by them, then has everybody wait.
 const leastQuietMs = 2 * 60_000;
-// What was issued later than this by our clock was issued by a clock that tells us nothing.
-const clockErrorMs = 300_000;
 
 /**
  * Whether the token of a session may be renewed before its end.

@@ -1,9 +1,7 @@
 import type { Agent } from "node:http";
 import type { Socket } from "node:net";
 import { type Clock, isRecent } from "../runtime/clock.ts";
-
-// On-demand invocations follow their sandbox's init within milliseconds; what waits longer may be dead when it is used.
-const freshMs = 1_000;
+import { freshMs } from "../runtime/read-ahead.ts";
 
 /** The connection that an agent has before there is a request. */
 export interface ConnectionAhead {

@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
 import type { SecureContext } from "node:tls";
 import * as z from "zod/mini";
+import { isBaseUrl } from "../base-url.ts";
 import { type Fault, RekeyError } from "../errors.ts";
 import { jsonOf } from "../json.ts";
 import { type Clock, type Deadline, isRecent } from "../runtime/clock.ts";
@@ -139,17 +140,6 @@ function secureContextsOf(material: z.infer<typeof applicationSecret>): readonly
       [...new Set(fields)].map((path) => ({ path, message: what })),
     );
   }
-}
-
-function isBaseUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const url = new URL(text);
-  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") return false;
-  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
 /** A field that is not there to be read is named, for it is mostly one that is misspelt; never what it holds. */

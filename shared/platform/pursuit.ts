@@ -1,9 +1,9 @@
-import { RekeyError } from "../errors.ts";
+import { nameOf, RekeyError } from "../errors.ts";
 import { type Deadline, deadlineIn } from "../runtime/clock.ts";
 import { leaseTermMs, slots, slotVersion } from "./lease.ts";
 import { type NewSession, publish } from "./publication.ts";
 import { type Ledger, requestToken, type StoredSession, sessionText, type Token } from "./session-document.ts";
-import { nameOf, type SessionMemory } from "./session-memory.ts";
+import type { SessionMemory } from "./session-memory.ts";
 import { isUsable, movesUnguarded, nextStep, oldTokenOf, type Step, type View, type Wish } from "./session-step.ts";
 
 const longestEarlyMs = 6_000;

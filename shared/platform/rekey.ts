@@ -1,5 +1,6 @@
 import { RekeyError } from "../errors.ts";
 import type { Clock, Deadline } from "../runtime/clock.ts";
+import { defaultTimeoutSeconds } from "../seconds.ts";
 import type { Authorization } from "./authorization.ts";
 import type { Platform } from "./client.ts";
 import {
@@ -41,7 +42,6 @@ interface RekeyDependencies {
 const leastMs = 1_000;
 const answerReserveMs = 250;
 const longestReadMs = 5_000;
-const defaultTimeoutSeconds = 180;
 
 /**
  * Brings a device to the wanted state: new nodeId, new code.

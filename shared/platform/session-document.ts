@@ -54,8 +54,8 @@ export const emptySession: StoredSession = {
   ledger: undefined,
 };
 
-// AWS refuses what was signed by a clock that is further off.
-const clockErrorMs = 300_000;
+/** How far a clock of ours may be off, in milliseconds: AWS refuses what was signed by one that is further off. */
+export const clockErrorMs = 300_000;
 
 /**
  * Reads what stands in the session secret, whoever wrote it; never an error.

@@ -70,8 +70,3 @@ export class SessionMemory {
     return version === undefined ? emptySession : parseSession(version.versionId, version.text, clock.now());
   }
 }
-
-/** The name of an error for a log line. */
-export function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : "unknown";
-}

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { maxSeconds } from "../seconds.ts";
 
 /** What the platform's replies look like; the only place that knows their names. Unknown fields are dropped. */
 
@@ -19,9 +20,6 @@ const wireInteger = z.pipe(
   z.union([z.number(), z.pipe(z.string().check(z.regex(/^\d{1,10}$/)), z.transform(Number))]),
   z.int(),
 );
-
-// Integer on the pages; more would lead beyond what a date can say.
-const maxSeconds = 2_147_483_647;
 
 // What the secrets store and a header can hold.
 const maxTokenLength = 8_192;

@@ -11,7 +11,7 @@ import {
   type S3ClientConfig,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import { RekeyError } from "../errors.ts";
+import { nameOf, RekeyError } from "../errors.ts";
 
 /** An object's text, and what tells it from what stands there later. */
 export interface TaggedText {
@@ -246,10 +246,6 @@ async function guarded<Result>(work: () => Promise<Result> | Result): Promise<Re
   } catch (error) {
     throw asRekeyError(error);
   }
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : "";
 }
 
 function statusOf(error: unknown): number {

@@ -1,8 +1,11 @@
 import { type Clock, deadlineIn, isRecent } from "./clock.ts";
 import type { Secrets, SecretVersion } from "./secrets.ts";
 
-// On-demand invocations follow their sandbox's init within milliseconds; what was read earlier may have been replaced.
-const freshMs = 1_000;
+/**
+ * How long what was begun ahead is good for, in milliseconds. On-demand invocations follow their sandbox's init within
+ * milliseconds; what was read earlier may have been replaced, and a connection that was opened earlier may be dead.
+ */
+export const freshMs = 1_000;
 
 /**
  * A store whose first reads of these secrets are under way already, begun while the module is still being loaded.

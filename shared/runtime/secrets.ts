@@ -6,7 +6,7 @@ import {
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from "@aws-sdk/client-secrets-manager";
-import { RekeyError } from "../errors.ts";
+import { nameOf, RekeyError } from "../errors.ts";
 import { type Clock, type Deadline, deadlineIn, systemClock } from "./clock.ts";
 
 /** One version of a secret. */
@@ -79,7 +79,7 @@ async function patiently<Reply>(call: Call<Reply>, deadline: Deadline, clock: Cl
 }
 
 function isThrottling(error: unknown): boolean {
-  return errorName(error) === "ThrottlingException";
+  return nameOf(error) === "ThrottlingException";
 }
 
 /** A store over the real SDK client; endpoint, region and credentials come from AWS's own variables. */
@@ -99,7 +99,7 @@ export function createSecrets(
       await ask((options) => client.send(new CreateSecretCommand({ Name: id, ...content }), options), deadline);
       return "written";
     } catch (error) {
-      if (errorName(error) === "AccessDeniedException") {
+      if (nameOf(error) === "AccessDeniedException") {
         const words = "The session secret does not exist and may not be made: create it, or allow CreateSecret";
         throw new RekeyError("ConfigurationError", words, { cause: error });
       }
@@ -119,7 +119,7 @@ export function createSecrets(
         // Editors and consoles leave a byte order mark, or blanks, around what was meant.
         return { versionId: reply.VersionId ?? "", text: (reply.SecretString ?? "").trim() };
       } catch (error) {
-        if (errorName(error) === "ResourceNotFoundException") return undefined;
+        if (nameOf(error) === "ResourceNotFoundException") return undefined;
         throw asRekeyError(error);
       }
     },
@@ -131,7 +131,7 @@ export function createSecrets(
         await ask((options) => client.send(command, options), deadline);
         return "written";
       } catch (error) {
-        if (errorName(error) === "ResourceNotFoundException") return create({ id, ...content }, deadline);
+        if (nameOf(error) === "ResourceNotFoundException") return create({ id, ...content }, deadline);
         return refusedWrite(error);
       }
     },
@@ -142,7 +142,7 @@ export function createSecrets(
         await ask((options) => client.send(new UpdateSecretVersionStageCommand(input), options), deadline);
         return "moved";
       } catch (error) {
-        const name = errorName(error);
+        const name = nameOf(error);
         if (name === "InvalidParameterException" || name === "InvalidRequestException") return "refused";
         if (name === "ResourceNotFoundException") return "unknownVersion";
         // Too many at once want the label: somebody is at it, which is what "refused" means to the caller.
@@ -158,7 +158,7 @@ export function createSecrets(
         );
         return new Map(Object.entries(reply.VersionIdsToStages ?? {}));
       } catch (error) {
-        if (errorName(error) !== "ResourceNotFoundException") throw asRekeyError(error);
+        if (nameOf(error) !== "ResourceNotFoundException") throw asRekeyError(error);
         mustBeName(id);
         return new Map();
       }
@@ -174,14 +174,10 @@ function mustBeName(id: string): void {
 }
 
 function refusedWrite(error: unknown): WriteOutcome {
-  const name = errorName(error);
+  const name = nameOf(error);
   if (name === "ResourceExistsException") return "taken";
   if (name === "LimitExceededException") return "limited";
   throw asRekeyError(error);
-}
-
-function errorName(error: unknown): string {
-  return error instanceof Error ? error.name : "";
 }
 
 const operatorsFault = new Set([
@@ -198,7 +194,7 @@ const operatorsFault = new Set([
 ]);
 
 function asRekeyError(error: unknown): RekeyError {
-  if (operatorsFault.has(errorName(error))) {
+  if (operatorsFault.has(nameOf(error))) {
     return new RekeyError("ConfigurationError", "The secrets store refuses to hand out a secret", { cause: error });
   }
   return new RekeyError("SecretsUnavailableError", "The secrets store does not answer", {

@@ -1,4 +1,5 @@
 import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
+import { nameOf } from "../errors.ts";
 import { jsonOf } from "../json.ts";
 import type { Deadline } from "./clock.ts";
 
@@ -44,7 +45,7 @@ export function createWorkflow(stateMachineArn: string): Workflow {
         return true;
       } catch (error) {
         // It runs with another input, or has ended: a repeat of a delivery starts nothing new.
-        if (error instanceof Error && error.name === "ExecutionAlreadyExists") return false;
+        if (nameOf(error) === "ExecutionAlreadyExists") return false;
         throw error;
       }
     },

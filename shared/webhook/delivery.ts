@@ -2,6 +2,7 @@ import { appId, deviceId, nodeId } from "../device.ts";
 import { type Fault, RekeyError } from "../errors.ts";
 import { hasCheckDigit, imeiIn } from "../imei.ts";
 import { faultsOf, listed } from "../input-faults.ts";
+import { maxSeconds } from "../seconds.ts";
 import { deadEndsOf } from "./dead-ends.ts";
 import { type Finding, findingsOf } from "./findings.ts";
 import { type Delivered, type OperationNames, operationNames } from "./operation.ts";
@@ -148,7 +149,7 @@ function ticketIdOf(text: string | undefined, faults: Fault[]): string | undefin
 
 function secondsOf(text: string | undefined, faults: Fault[]): number | undefined {
   if (text === undefined) return undefined;
-  if (/^\d{1,10}$/.test(text) && Number(text) <= 2_147_483_647) return Number(text);
+  if (/^\d{1,10}$/.test(text) && Number(text) <= maxSeconds) return Number(text);
   faults.push({ path: "timeout", message: "is not a number of seconds" });
   return undefined;
 }

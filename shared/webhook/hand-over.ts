@@ -1,3 +1,4 @@
+import { nameOf } from "../errors.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Workflow } from "../runtime/workflow.ts";
 import { startOnce } from "./start.ts";
@@ -42,7 +43,7 @@ export async function handOver(
     log.info("Delivery handed to the workflow", { deviceId: order.device?.deviceId });
     return operationId;
   } catch (error) {
-    log.error("Workflow cannot be started", { error: error instanceof Error ? error.name : "unknown" });
+    log.error("Workflow cannot be started", { error: nameOf(error) });
     return undefined;
   }
 }

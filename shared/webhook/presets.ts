@@ -1,4 +1,5 @@
 import type { RekeyError } from "../errors.ts";
+import { valueAt } from "../json.ts";
 import type { HmacScheme, SharedSecretScheme } from "./scheme.ts";
 import { type Headers, headerValue } from "./verify.ts";
 
@@ -100,7 +101,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     answerWithinMs: 4_200,
     // Three 4xx in a row switch the subscription off for a day, so it never sees one for a delivery that is its own.
     onRefusal: { repeatsOn: [429, 500, 502, 503, 504], finalStatus: 200, punishes4xx: true },
-    isPing: (_headers, payload) => textAt(payload, "event", "event_type") === "pagey.ping",
+    isPing: (_headers, payload) => valueAt(payload, ["event", "event_type"]) === "pagey.ping",
   },
   github: {
     scheme: { ...hmacSha256, header: "X-Hub-Signature-256", prefix: "sha256=" },
@@ -170,15 +171,6 @@ export const sharedSecretDefaults: SharedSecretScheme = {
 
 /** What `hmac` takes for a setting that the configuration leaves out. */
 export const hmacDefaults = hmacSha256;
-
-function textAt(payload: unknown, ...keys: readonly string[]): string | undefined {
-  let value: unknown = payload;
-  for (const key of keys) {
-    if (typeof value !== "object" || value === null) return undefined;
-    value = Object.entries(value).find(([name]) => name === key)?.[1];
-  }
-  return typeof value === "string" ? value : undefined;
-}
 
 /**
  * The error as this sender shall see it for a delivery that is its own: what is final with a status that it neither

@@ -1,7 +1,9 @@
 import * as z from "zod/mini";
+import { nameOf } from "../errors.ts";
 import type { Clock, Deadline } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Execution, Workflow } from "../runtime/workflow.ts";
+import { defaultTimeoutSeconds } from "../seconds.ts";
 import type { OperationNames } from "./operation.ts";
 
 /** Where an operation is started, and until when there is time for it. */
@@ -12,8 +14,6 @@ export interface Starting {
   readonly log: Log;
 }
 
-// What the platform takes when a ticket says nothing.
-const defaultTimeoutSeconds = 180;
 // A code that never ends is not armed again for as long as Freshdesk, say, repeats: after 5, 30 and 60 minutes.
 const longestQuietMs = 2 * 3_600_000;
 const shortestQuietMs = 60_000;
@@ -40,7 +40,7 @@ export async function startOnce(
   if (await start(first, operationId)) return operationId;
   if (tryOf === undefined && laterOne === undefined) return operationId;
   const earlier = await workflow.find(`${first}${suffix}`, deadline).catch((error: unknown) => {
-    log.error("Execution cannot be found", { error: error instanceof Error ? error.name : "unknown" });
+    log.error("Execution cannot be found", { error: nameOf(error) });
     return undefined;
   });
   if (laterOne !== undefined) {

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { isBaseUrl } from "../base-url.ts";
 import { jsonOf } from "../json.ts";
 import type { Markup } from "./shown.ts";
 import { systems, type TicketRequest, ticketSystems } from "./ticket-systems.ts";
@@ -111,11 +112,4 @@ function headersOf(api: TicketApi): Readonly<Record<string, string>> {
 /** The address of the system, without a slash at its end. */
 export function baseUrlOf({ system, baseUrl }: TicketApi): string {
   return (baseUrl ?? systems[system].baseUrl ?? "").replace(/\/+$/, "");
-}
-
-function isBaseUrl(address: string): boolean {
-  if (!URL.canParse(address)) return false;
-  const url = new URL(address);
-  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") return false;
-  return url.protocol === "https:" || (url.protocol === "http:" && /^(localhost|127\.0\.0\.1)$/.test(url.hostname));
 }

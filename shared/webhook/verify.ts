@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { RekeyError } from "../errors.ts";
-import { jsonOf } from "../json.ts";
+import { jsonOf, memberOf } from "../json.ts";
 import type { HmacScheme, Scheme, SharedSecretScheme, StatedTime } from "./scheme.ts";
 import { keyBytes, zendeskTestSecret } from "./secret.ts";
 
@@ -144,9 +144,7 @@ function epochMs(stated: string, unit: StatedTime["unit"]): number {
 
 /** Only called once the signature holds: nothing unsigned is ever parsed. */
 function topLevelField(body: Uint8Array, name: string): string | undefined {
-  const parsed = jsonOf(Buffer.from(body).toString("utf8"));
-  if (typeof parsed !== "object" || parsed === null || !Object.hasOwn(parsed, name)) return undefined;
-  const value: unknown = Object.getOwnPropertyDescriptor(parsed, name)?.value;
+  const value = memberOf(jsonOf(Buffer.from(body).toString("utf8")), name);
   return typeof value === "number" || typeof value === "string" ? String(value) : undefined;
 }
 

@@ -6,6 +6,7 @@ import {
   type SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from "@aws-sdk/client-secrets-manager";
+import { nameOf } from "../../shared/errors.ts";
 import type { Deployment } from "./deployment.ts";
 import { type Line, noSuchService, notTried, ok, reasonOf, red } from "./line.ts";
 
@@ -150,8 +151,4 @@ async function thrownAway(client: SecretsManagerClient, secretId: string): Promi
   } catch (error) {
     return red(what, `${reasonOf(error)}\nDelete ${secretId} yourself.`);
   }
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : "";
 }
