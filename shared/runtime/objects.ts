@@ -12,6 +12,7 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { nameOf, RekeyError } from "../errors.ts";
+import { isBug, statusOf } from "./call-failure.ts";
 
 /** An object's text, and what tells it from what stands there later. */
 export interface TaggedText {
@@ -248,21 +249,15 @@ async function guarded<Result>(work: () => Promise<Result> | Result): Promise<Re
   }
 }
 
-function statusOf(error: unknown): number {
-  if (typeof error !== "object" || error === null || !("$metadata" in error)) return 0;
-  const { $metadata } = error;
-  const isStatus = typeof $metadata === "object" && $metadata !== null && "httpStatusCode" in $metadata;
-  return isStatus ? Number($metadata.httpStatusCode) : 0;
-}
-
 /** 4xx that pass by themselves. */
 const passing = new Set(["RequestTimeout", "SlowDown", "TooManyRequests", "OperationAborted", "PreconditionFailed"]);
 
-function asRekeyError(cause: unknown): RekeyError {
-  if (cause instanceof RekeyError) return cause;
+function asRekeyError(cause: unknown): Error {
+  if (cause instanceof RekeyError || isBug(cause)) return cause;
   const status = statusOf(cause);
   const refused = status >= 300 && status < 500 && status !== 408 && status !== 429 && !passing.has(nameOf(cause));
-  if (refused || nameOf(cause) === "CredentialsProviderError") {
+  const unasked = cause instanceof Error && /^CredentialsProviderError|^Error: Region /.test(String(cause));
+  if (refused || unasked) {
     return new RekeyError("ConfigurationError", "The bucket of fleet runs cannot be used", { cause });
   }
   return new RekeyError("StoreUnavailableError", "The bucket of fleet runs does not answer", {

@@ -7,6 +7,8 @@ import {
   UpdateSecretVersionStageCommand,
 } from "@aws-sdk/client-secrets-manager";
 import { nameOf, RekeyError } from "../errors.ts";
+import { memberOf } from "../json.ts";
+import { isBug, statusOf } from "./call-failure.ts";
 import { type Clock, type Deadline, deadlineIn, systemClock } from "./clock.ts";
 
 /** One version of a secret. */
@@ -23,7 +25,7 @@ export interface Secrets {
   /**
    * The current version, or undefined where the secret or its value does not exist.
    *
-   * @throws ConfigurationError no id, or access denied; SecretsUnavailableError down, throttling or silent
+   * @throws ConfigurationError no id, no region, or refused; SecretsUnavailableError down, throttling or silent
    */
   read(id: string, deadline: Deadline): Promise<SecretVersion | undefined>;
   /** What a read brings that was begun ahead and that nobody has taken (read-ahead.ts); never rejects. */
@@ -180,21 +182,16 @@ function refusedWrite(error: unknown): WriteOutcome {
   throw asRekeyError(error);
 }
 
-const operatorsFault = new Set([
-  "AccessDeniedException",
-  "DecryptionFailure",
-  "EncryptionFailure",
-  "UnrecognizedClientException",
-  "InvalidSignatureException",
-  "ExpiredTokenException",
-  "CredentialsProviderError",
-  "InvalidParameterException",
-  "InvalidRequestException",
-  "ValidationException",
-]);
+// Other stores name a trouble of their own so under 400, and one that names nothing has not understood.
+const passing = /^Internal|^Unknown(Error)?$|Unavailable|Throttl|LimitExceeded|TooMany|Timeout|^Abort/;
 
-function asRekeyError(error: unknown): RekeyError {
-  if (operatorsFault.has(nameOf(error))) {
+/** An outage passes by itself, and a fleet waits for it; a refusal does not, and no bug of ours does. */
+function asRekeyError(error: unknown): Error {
+  if (isBug(error)) return error;
+  const isAnswered = statusOf(error) > 0;
+  // What could not be read of an answer is nobody's fault by name.
+  const isRefused = isAnswered ? memberOf(error, "$fault") === "client" : typeof memberOf(error, "code") !== "string";
+  if (isRefused && statusOf(error) !== 429 && !passing.test(nameOf(error))) {
     return new RekeyError("ConfigurationError", "The secrets store refuses to hand out a secret", { cause: error });
   }
   return new RekeyError("SecretsUnavailableError", "The secrets store does not answer", {

@@ -178,6 +178,14 @@ describe("a service", () => {
     expect(requests).toHaveLength(works.length);
   });
 
+  test("is not down where the failure is ours: a bug is thrown as it is, no region is a ConfigurationError", async () => {
+    const bug = new TypeError("A bug");
+    const broken = storeAt(service.url, { requestHandler: { handle: () => Promise.reject(bug) } });
+    await expect(broken.get("key")).rejects.toBe(bug);
+    const nowhere = storeAt(service.url, { region: () => Promise.reject<never>(new Error("Region is missing")) });
+    await expect(nowhere.get("key")).rejects.toMatchObject({ name: "ConfigurationError" });
+  });
+
   test("that fails in the middle of a long object is told to forget its parts", async () => {
     answers = [
       [200, "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>"],

@@ -1,0 +1,11 @@
+import { valueAt } from "../json.ts";
+
+/** The HTTP status with which a call of AWS's SDK failed; 0 where nobody answered. */
+export function statusOf(error: unknown): number {
+  return Number(valueAt(error, ["$metadata", "httpStatusCode"]) ?? 0);
+}
+
+/** Whether a call of AWS's SDK failed of a bug, ours or the SDK's, not of an answer that could not be read. */
+export function isBug(error: unknown): error is Error {
+  return error instanceof Error && /^(Type|Range|Reference)Error$/.test(error.name) && statusOf(error) === 0;
+}
