@@ -17,8 +17,9 @@ async function outcomeOf({ when, fields }: Task, text: string): Promise<Outcome>
     name,
     compiled(`fields.${name}`, expression, faults),
   ]);
-  const payload = faults.length > 0 || text === "" ? undefined : payloadOf(text);
-  if (payload === undefined) return { faults, events: [] };
+  if (faults.length > 0 || text === "") return { faults, events: [] };
+  const payload = payloadOf(text);
+  if (payload === undefined) throw new Error("The payload cannot be read");
   const events: EventValues[] = [];
   for (const event of eventsIn(payload.document)) events.push(await valuesIn(event, payload, condition, expressions));
   return { faults, events };

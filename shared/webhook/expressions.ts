@@ -60,18 +60,23 @@ export async function evaluate(
     ...{ timeout: Math.max(1, Math.floor(leftMs)), killSignal: "SIGKILL" },
   });
   let answer = "";
+  let isTooLong = false;
   child.stdout.setEncoding("utf8").on("data", (part: string) => {
     answer += part;
-    if (answer.length > limits.answerBytes) child.kill("SIGKILL");
+    if (answer.length <= limits.answerBytes) return;
+    isTooLong = true;
+    child.kill("SIGKILL");
   });
   // One that is ended does not read to the end, which its end tells better.
   child.stdin.on("error", () => undefined);
   child.stdin.end(`${JSON.stringify(task)}\n${text}`);
   const [code, signal] = await once(child, "close");
+  if (isTooLong) return { ended: `it finds more than ${limits.answerBytes / 1_000_000} MB` };
   if (code === 0) return outcome.parse(jsonOf(answer));
   if (signal === "SIGXCPU") return { ended: "it takes too long" };
   // V8 aborts a process whose heap is full.
   if (signal === "SIGABRT") return { ended: `it takes more than ${limits.megabytes} MB of memory` };
-  if (!child.killed) throw new Error(`The process of the expressions ended with ${signal ?? code}`);
+  // Such as a payload that is nested more deeply than its stack is deep.
+  if (!child.killed) return { ended: "it cannot be worked through" };
   throw new RekeyError("PlatformUnavailableError", "The expressions were not evaluated in time; nothing was changed");
 }

@@ -132,6 +132,15 @@ describe("an evaluation without end", () => {
     expect(await read("ticket.id + 0")).toEqual({ text: "7" });
   });
 
+  const deep = `${'{"a":'.repeat(9_000)}1${"}".repeat(9_000)}`;
+  const long = JSON.stringify(Array(3_000).fill({ b: 1 }));
+  test.each([
+    ["over a payload nested 9,000 deep", "a.b", deep, "it cannot be worked through"],
+    ["that finds more than is taken", "$pad('', 900, 'x')", long, "it finds more than 2 MB"],
+  ])("%s is ended by its own limit, which no repeat gets over", async (_, it, text, ended) => {
+    expect(await evaluate({ when: undefined, fields: { it } }, text, 60_000)).toEqual({ ended });
+  });
+
   test("that has not had the machine in the delivery's time is no fault of the delivery", async () => {
     const task = { when: undefined, fields: { it: "a" } };
     const error = { name: "PlatformUnavailableError", message: expect.stringContaining("not evaluated in time") };
