@@ -43,7 +43,8 @@ export function isShownWhole(text: string): boolean {
 }
 
 function cut(text: string, maxLength: number): string {
-  return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
+  // Half a letter is no Unicode, and a ticketing system that is strict refuses the whole note for it.
+  return text.length > maxLength ? `${text.slice(0, maxLength).replace(/[\uD800-\uDBFF]$/, "")}…` : text;
 }
 
 /** Breaks what would become a link or a little picture: `www.a.example`, `tel:1`, `_x_`, `:tada:`; not `urn:imei:`. */

@@ -9,6 +9,12 @@ import { type TicketSystem, ticketSystems } from "../../shared/webhook/ticket-sy
 const plain = (text: string) => shownValue(text, { markup: "plain" });
 
 describe("a value", () => {
+  test("is never cut in the middle of a letter", () => {
+    const letters = "\u{20000}".repeat(60);
+    expect(plain(`a${letters}`)).toBe(`a${"\u{20000}".repeat(49)}…`);
+    expect(plain(letters)).toBe(`${"\u{20000}".repeat(50)}…`);
+  });
+
   test.each([
     ["860000000000001", "860000000000001"],
     ["urn:imei:860000000000001", "urn:imei:860000000000001"],
