@@ -59,7 +59,7 @@ export const deliveryAccepted = z.object({
 export const deliveryIgnored = z.object({ ignored: z.literal(true) });
 
 /** What a check found; nothing of it holds a secret. */
-const checkOutput = z.object({
+export const checkOutput = z.object({
   ok: z.boolean(),
   sources: z.record(
     z.string(),

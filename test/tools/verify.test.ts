@@ -124,7 +124,18 @@ describe("against the local system, npm run verify", () => {
     ],
     ["a function may not read it", deny("applicationSecret"), "the application's secret", /right/],
     ["a function may not read the session's secret", deny("sessionSecret"), "the session's secret", /allowed to read/],
-    ["the webhooks' secret is no JSON", put("webhooksSecret", "{"), "the webhooks' secret", /ConfigurationError/],
+    [
+      "the webhooks' secret is no JSON",
+      put("webhooksSecret", "{"),
+      "the webhooks' secret",
+      /^ConfigurationError: The webhooks secret is not a JSON object\n/,
+    ],
+    [
+      "a function may not read the webhooks' secret",
+      deny("webhooksSecret", "AKIDLOCALTICKETWEBHOOK"),
+      "the webhooks' secret",
+      /^ConfigurationError: .+: AccessDeniedException/,
+    ],
     [
       "a source has no field",
       put("webhooksSecret", '{"desk":{"preset":"github","secrets":["0123456789abcdef"]}}'),
@@ -160,9 +171,8 @@ function put(secret: "applicationSecret" | "webhooksSecret", text: string) {
   return (local: LocalSystem) => void local.secrets.store.put(local.secretIds[secret], { text }, crypto.randomUUID());
 }
 
-function deny(secret: "applicationSecret" | "sessionSecret") {
-  return (local: LocalSystem) =>
-    void local.secrets.deny.push({ accessKeyId: "AKIDLOCALSTATUSCHECK", secretId: local.secretIds[secret] });
+function deny(secret: "applicationSecret" | "sessionSecret" | "webhooksSecret", accessKeyId = "AKIDLOCALSTATUSCHECK") {
+  return (local: LocalSystem) => void local.secrets.deny.push({ accessKeyId, secretId: local.secretIds[secret] });
 }
 
 describe("the command", () => {

@@ -1,6 +1,7 @@
 import { InvokeCommand, type LambdaClient } from "@aws-sdk/client-lambda";
 import * as z from "zod/mini";
 import { serviceStatus } from "../../functions/statusCheck.ts";
+import { checkOutput } from "../../functions/ticketWebhook.ts";
 import { jsonOf } from "../../shared/json.ts";
 import type { Deployment } from "./deployment.ts";
 import { type Line, noSuchService, notTried, ok, red } from "./line.ts";
@@ -52,26 +53,15 @@ async function statusOf(client: LambdaClient, deployment: Deployment) {
     if (isWell) return ok(what, `${ms} ms`);
     // Without its address and password the platform cannot even be asked.
     if (name === "platform" && !data.secret.ok) return notTried(what, "the application's secret comes first");
-    return red(what, [`${error}${causeOf(answer.log, error, name)}`, help].join("\n"));
+    return red(what, [`${error}${causeOf(answer.log, error, { part: name })}`, help].join("\n"));
   });
   return { lines, platformWorks: data.ok };
 }
 
-const checked = z.object({
-  ok: z.boolean(),
-  sources: z.record(
-    z.string(),
-    z.object({
-      ok: z.boolean(),
-      faults: z.optional(z.array(z.object({ path: z.string(), message: z.string() }))),
-    }),
-  ),
-});
-
 async function webhooksOf(client: LambdaClient, deployment: Deployment) {
   const what = "the webhooks' secret";
   const answer = await invoke(client, deployment, "ticketWebhook", { check: true });
-  const check = checked.safeParse(answer.result);
+  const check = checkOutput.safeParse(answer.result);
   if (!check.success) return { lines: [unusable("ticketWebhook", answer, what)], sources: [] };
   const sources = Object.entries(check.data.sources);
   const faulty = sources.filter(([, source]) => !source.ok);
@@ -120,28 +110,38 @@ function unusable(name: string, { result, failed, log }: Answer, what = `the fun
     errorType === "ConfigurationError"
       ? "Put right what is wrong in the secret, or the function's right to read it (docs/OPERATIONS.md)."
       : `docs/api.md says what ${errorType} wants; the log of ${name} has the cause.`;
-  return red(what, `${errorType}: ${errorMessage}${causeOf(log, errorType)}\n${help}`);
+  return red(what, `${errorType}: ${errorMessage}${causeOf(log, errorType, { known: errorMessage })}\n${help}`);
 }
 
 const logged = z.looseObject({
-  outcome: z.string(),
+  /** Of an invocation that threw. */
+  error: z.optional(z.string()),
+  /** Of a part of the status. */
+  outcome: z.optional(z.string()),
   part: z.optional(z.string()),
   detail: z.optional(z.string()),
   field: z.optional(z.string()),
   cause: z.optional(z.string()),
 });
 
-/**
- * What the function's own log says of an outcome, as far as Lambda hands its end out.
- *
- * @param part of the status; absent: the whole invocation
- */
-function causeOf(log: string, outcome: string, part?: string): string {
+/** What a line of the log is of, and what is said of it already. */
+interface Asked {
+  /** Of the status; absent: the whole invocation. */
+  readonly part?: string;
+  readonly known?: string;
+}
+
+/** What the function's own log says of an error, as far as Lambda hands its end out. */
+function causeOf(log: string, error: string, { part, known }: Asked): string {
+  // An answer does not show a bug's own name, nor does the log take it for a name of ours.
+  const outcome = error === "InternalError" ? "UnexpectedError" : error;
   for (const text of log.split("\n")) {
     const line = logged.safeParse(jsonOf(text.slice(Math.max(0, text.indexOf("{")))));
-    if (!line.success || line.data.outcome !== outcome || line.data.part !== part) continue;
+    if (!line.success || line.data.part !== part) continue;
+    if ((line.data.error ?? line.data.outcome) !== outcome) continue;
     const { detail, field, cause } = line.data;
-    return [detail, field, cause].map((one) => (one === undefined || one === "" ? "" : `: ${one}`)).join("");
+    const news = [detail, field, cause].filter((one) => one !== undefined && one !== "" && one !== known);
+    return news.map((one) => `: ${one}`).join("");
   }
   return "";
 }
