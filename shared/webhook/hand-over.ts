@@ -1,4 +1,5 @@
 import { nameOf } from "../errors.ts";
+import { isBug } from "../runtime/call-failure.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Workflow } from "../runtime/workflow.ts";
 import { startOnce } from "./start.ts";
@@ -43,7 +44,10 @@ export async function handOver(
     log.info("Delivery handed to the workflow", { deviceId: order.device?.deviceId });
     return operationId;
   } catch (error) {
-    log.error("Workflow cannot be started", { error: nameOf(error) });
+    log.error("Workflow cannot be started", {
+      error: nameOf(error),
+      cause: isBug(error) ? error.stack : String(error),
+    });
     return undefined;
   }
 }

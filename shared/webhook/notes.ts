@@ -1,4 +1,5 @@
 import { RekeyError } from "../errors.ts";
+import { isBug } from "../runtime/call-failure.ts";
 import type { Deadline } from "../runtime/clock.ts";
 import { contentOf } from "./operation.ts";
 import { baseUrlOf, lookUpOf, type NoteRequests, noteRequests, type TicketApi } from "./ticket-api.ts";
@@ -104,7 +105,8 @@ async function send(api: TicketApi, request: TicketRequest, deadline: Deadline):
     if (response.ok) return answer;
     throw failed(`${method} is answered with ${response.status}`);
   } catch (error) {
-    if (error instanceof RekeyError) throw error;
+    // What the network does, fetch tells as a cause. Without one, it is a bug that no repeat gets over.
+    if (error instanceof RekeyError || (isBug(error) && error.cause === undefined)) throw error;
     throw failed(`${method} is not answered`, error);
   }
 }

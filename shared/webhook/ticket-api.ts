@@ -26,15 +26,15 @@ export const ticketApi = z
   })
   .check(
     z.superRefine(({ system, ...given }, context) => {
-      for (const field of systems[system].needs) {
-        if (given[field] === undefined) {
-          context.addIssue({
-            code: "custom",
-            path: [field],
-            message: `is missing, ${system} needs it`,
-            input: undefined,
-          });
-        }
+      const fault = (field: string, message: string) =>
+        context.addIssue({ code: "custom", path: [field], message, input: undefined });
+      const { needs, headers } = systems[system];
+      for (const field of needs) if (given[field] === undefined) fault(field, `is missing, ${system} needs it`);
+      // What goes out in Base64 may have any letter; such as a typographic quote cannot be sent as it is.
+      const sent = Object.values(headers(given)).join();
+      for (const field of ["token", "from"] as const) {
+        const value = given[field] ?? "";
+        if (/[^ -~]/.test(value) && sent.includes(value)) fault(field, "has letters that no header can hold");
       }
     }),
   );

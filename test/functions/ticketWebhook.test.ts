@@ -68,7 +68,8 @@ describe("a sender that keeps the answer", () => {
     const { output, status, notes, device, lines } = await deliver({ source: "ack", workflow });
     expect([output, status]).toEqual([{ operationId }, 202]);
     expect(notes).toEqual([expect.stringContaining(`Verification code: ${device.code}`)]);
-    const failed = expect.objectContaining({ message: "Workflow cannot be started", error: "ServiceUnavailable" });
+    const why = { error: "ServiceUnavailable", cause: "ServiceUnavailable: No" };
+    const failed = expect.objectContaining({ message: "Workflow cannot be started", ...why });
     if (workflow === "fails") expect(lines).toContainEqual(failed);
     else expect(lines).not.toContainEqual(failed);
   });

@@ -233,6 +233,26 @@ test.each([
 });
 
 test.each([
+  ["pagerduty", { token: "“quoted”" }, ["token"]],
+  ["pagerduty", { from: "josé@acme.example" }, ["from"]],
+  ["github", { token: "…" }, ["token"]],
+  ["linear", { token: "ключ" }, ["token"]],
+  ["github", { from: "josé" }, []],
+  ["zendesk", { token: "ключ", user: "josé" }, []],
+  ["freshdesk", { token: "ключ" }, []],
+])("%s with %j is at fault in %j: no header holds it, and Base64 holds all", (system, changes, fields) => {
+  const issues = ticketApi.safeParse({ ...ticketApiOf(desk, system), ...changes }).error?.issues ?? [];
+  expect(issues.map(({ path }) => path.join())).toEqual(fields);
+  for (const { message } of issues) expect(message).toBe("has letters that no header can hold");
+});
+
+test("a bug of ours is no failure of the ticketing system", async () => {
+  const { note } = await write("github");
+  const unsendable = { ...apiOf("github"), token: "“quoted”" };
+  await expect(writeNote(unsendable, note, within(5_000))).rejects.toThrow(TypeError);
+});
+
+test.each([
   ["https://desk.example", true],
   ["http://localhost:1", true],
   ["http://127.0.0.1", true],
