@@ -44,7 +44,7 @@ export const statusCheckOutput = z.union([deviceStatus, serviceStatus, healthSta
 type Input = z.infer<typeof statusCheckInput>;
 type Part = z.infer<typeof part>;
 // Nothing that was kept for as long as this is believed: the secret is read now.
-const nowMs = 1;
+const maxAgeMs = 1;
 
 interface Dependencies {
   readonly platform: Platform;
@@ -110,7 +110,7 @@ async function checkService(
   };
   let accessToken: string | undefined;
   const [secret, stored] = await Promise.all([
-    timed("secret", () => credentials.get(deadline, nowMs)),
+    timed("secret", () => credentials.get(deadline, maxAgeMs)),
     // A session without a token is no fault: the first refresh logs in.
     timed("session", async () => {
       const { token, fault } = await session.look(deadline);

@@ -21,7 +21,7 @@ export interface Authorization {
 
 // Answers must leave before the invocation's time ends.
 const reserveMs = 100;
-const maxAdoptions = 4;
+const maxAdoptions = 5;
 // Where a connection fails, the address or the certificates may have been changed since we read them.
 const staleMs = 10_000;
 // A connection that could not be opened may have used up the time; a change is not begun with less than this.
@@ -58,7 +58,7 @@ export function createAuthorization(
 
   /** Another token to try after an error; undefined where that would not help. */
   async function otherToken(refused: Token, error: unknown): Promise<Granted | undefined> {
-    if (renewed || adoptions > maxAdoptions) return undefined;
+    if (renewed || adoptions >= maxAdoptions) return undefined;
     if (isTokenRefusal(error)) return session.replace(refused, deadline);
     if (isDoubted || !isHeaderRefusal(error)) return undefined;
     isDoubted = true;

@@ -1,7 +1,7 @@
 import { createHmac, type KeyObject } from "node:crypto";
 
 /** What a derived code depends on; anything else about a request may differ between repeats. */
-export interface CodeOrigin {
+export interface CodeInputs {
   readonly appId: string;
   readonly deviceId: string;
   readonly nodeId: string | undefined;
@@ -15,15 +15,15 @@ const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 /**
  * The verification code of a request with an idempotency key: HMAC-SHA256 over application, device, nodeId and key.
  *
- * @returns 16 characters, 80 bits; the same for the same origin for ever
+ * @returns 16 characters, 80 bits; the same for the same inputs for ever
  */
 export function deriveVerificationCode(
   codeKey: KeyObject,
-  { appId, deviceId, nodeId, idempotencyKey }: CodeOrigin,
+  { appId, deviceId, nodeId, idempotencyKey }: CodeInputs,
 ): string {
-  // JSON keeps the parts apart: no two origins have the same text.
-  const origin = JSON.stringify([appId, deviceId, nodeId ?? null, idempotencyKey]);
-  const digest = createHmac("sha256", codeKey).update(origin).digest();
+  // JSON keeps the parts apart: no two inputs have the same text.
+  const inputs = JSON.stringify([appId, deviceId, nodeId ?? null, idempotencyKey]);
+  const digest = createHmac("sha256", codeKey).update(inputs).digest();
   let code = "";
   for (const byte of digest.subarray(0, 16)) code += alphabet.charAt(byte & 31);
   return code;

@@ -1,3 +1,4 @@
+import type { CodeOrigin } from "../device.ts";
 import { isErrorName, traitsOf } from "../errors.ts";
 import { isForOperator, plainWordsOf } from "./plain-words.ts";
 import { isShownWhole, type Markup, shownName, shownText, shownValue } from "./shown.ts";
@@ -26,7 +27,7 @@ export interface Success {
   /** Undefined where the note may be seen by others than those who work on the ticket, or the nodeId says it. */
   readonly verifyCode: string | undefined;
   /** How the code was made; absent: derived. */
-  readonly code?: "derived" | "nodeId" | null | undefined;
+  readonly code?: CodeOrigin | null | undefined;
   /** Seconds; 0: never ends; null: the new hardware has already connected. */
   readonly timeout: number | null;
   /** When the code ends; null when it never does. */

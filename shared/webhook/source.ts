@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { codeOrigin } from "../device.ts";
+import { type CodeOrigin, codeOrigin } from "../device.ts";
 import { type Fault, RekeyError } from "../errors.ts";
 import type { ImeiForm } from "../imei.ts";
 import { faultsOf, listed } from "../input-faults.ts";
@@ -62,7 +62,7 @@ export interface Source extends Gate {
   readonly fields: Readonly<Record<string, Field>>;
   readonly imei: ImeiForm | undefined;
   readonly imeiCheckDigit: "tell" | "refuse";
-  readonly code: "derived" | "nodeId";
+  readonly code: CodeOrigin;
   readonly reply: "ack" | "result";
   readonly limitSeconds: number | undefined;
   readonly ticket: TicketApi | undefined;
