@@ -1,4 +1,4 @@
-/** The platform's rules as data, taken from its pages (platform.md); nothing here comes from the client. */
+/** The platform's rules as data, taken from the pages of Huawei's north-bound API reference; nothing here comes from the client. */
 
 /** Error codes: the HTTP statuses they were seen with, the usual one first, and the text. */
 export const errorRows = {

@@ -7,8 +7,9 @@ export const metricsNamespace = "Rekey";
 /**
  * What can be counted, each a sum over the stage:
  * `PlatformCalls` requests sent to the platform, repeats and logins included; `Logins` login and refreshToken calls;
- * `LeaseWaits` times a sandbox waited for another one's renewal; `Throttles` answers 1010009;
- * `NotesFailed` notes that could not be written to a ticket.
+ * `LeaseWaits` times a sandbox waited for another one's renewal; `LeaseUnguarded` renewals over a store that was seen not
+ * to refuse what a lease needs refused; `TokensRefused` tokens that the platform refused before their end; `Throttles`
+ * answers 1010009; `NotesFailed` notes that could not be written to a ticket.
  */
 export const counterNames = [
   "PlatformCalls",
@@ -39,8 +40,8 @@ export interface MeasuredInvocation {
 
 /** Counts what happens during an invocation and tells CloudWatch in one line at its end. */
 export interface Metrics {
-  /** Adds to a counter; 1 when `by` is absent. Costs no I/O. */
-  count(name: CounterName, by?: number): void;
+  /** Adds one to a counter. Costs no I/O. */
+  count(name: CounterName): void;
   /** Writes the one line of this invocation and starts again from zero. */
   flush(invocation: MeasuredInvocation): void;
 }
@@ -66,8 +67,8 @@ export interface MetricsOptions {
 export function createMetrics({ write, clock, stage }: MetricsOptions): Metrics {
   let counters = new Map<CounterName, number>();
   return {
-    count(name, by = 1) {
-      counters.set(name, (counters.get(name) ?? 0) + by);
+    count(name) {
+      counters.set(name, (counters.get(name) ?? 0) + 1);
     },
     flush({ operation, outcome, durationMs, requestId }) {
       const counted = counters;

@@ -3,7 +3,7 @@ import { valueAt } from "../json.ts";
 import type { HmacScheme, SharedSecretScheme } from "./scheme.ts";
 import { type Headers, headerValue } from "./verify.ts";
 
-/** What we know of a sender beyond its signature: ../../README.md lists where each fact is from. */
+/** What we know of a sender beyond its signature: beside each stands the sender's page that says so. */
 export interface Preset {
   /** Fixed for a sender; null where the configuration writes it out (`shared-secret`, `hmac`). */
   readonly scheme: HmacScheme | null;
@@ -67,8 +67,9 @@ export const presetNames = [
 /** Name of a preset, as a source's configuration gives it. */
 export type PresetName = (typeof presetNames)[number];
 
-/** Every sender we know, as data; a new one is one more entry here, its vectors in the test and a line in the README. */
+/** Every sender we know, as data; a new one is one more entry here, its vectors in the test and a row in docs/tickets.md. */
 export const presets: Readonly<Record<PresetName, Preset>> = {
+  // https://developer.zendesk.com/documentation/webhooks/verifying/
   zendesk: {
     scheme: {
       ...hmacSha256,
@@ -86,6 +87,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     onRefusal: { repeatsOn: [409, 429, 503], finalStatus: 422, punishes4xx: false },
     isPing: never,
   },
+  // https://developer.atlassian.com/cloud/jira/platform/webhooks/
   jira: {
     scheme: { ...hmacSha256, header: "X-Hub-Signature", prefix: "sha256=" },
     reply: "ack",
@@ -94,6 +96,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     onRefusal: { repeatsOn: [408, 409, 425, 429, 500, 502, 503, 504], finalStatus: 422, punishes4xx: false },
     isPing: never,
   },
+  // https://developer.pagerduty.com/docs, "Webhooks"
   pagerduty: {
     scheme: { ...hmacSha256, header: "X-PagerDuty-Signature", prefix: "v1=", separator: "," },
     reply: "ack",
@@ -103,6 +106,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     onRefusal: { repeatsOn: [429, 500, 502, 503, 504], finalStatus: 200, punishes4xx: true },
     isPing: (_headers, payload) => valueAt(payload, ["event", "event_type"]) === "pagey.ping",
   },
+  // https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
   github: {
     scheme: { ...hmacSha256, header: "X-Hub-Signature-256", prefix: "sha256=" },
     reply: "ack",
@@ -111,6 +115,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     onRefusal: { repeatsOn: "none", finalStatus: 422, punishes4xx: false },
     isPing: (headers) => headerValue(headers, "X-GitHub-Event") === "ping",
   },
+  // https://linear.app/developers/webhooks
   linear: {
     scheme: {
       ...hmacSha256,
@@ -124,6 +129,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     onRefusal: { repeatsOn: "every", finalStatus: 200, punishes4xx: true },
     isPing: never,
   },
+  // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
   "standard-webhooks": {
     scheme: {
       ...hmacSha256,

@@ -44,7 +44,7 @@ export interface Search {
   readonly page: number;
 }
 
-/** How one system's notes are read and written; webhooks.md lists where each fact is from. */
+/** How one system's notes are read and written; beside each stands the vendor's page that says so. */
 export interface System {
   /** A ticket's id out of what people see, where it stands in there; absent: it is the same. */
   readonly idIn?: (seen: string) => string;
@@ -92,6 +92,7 @@ const requestPageSize = 50;
 const numberOf = (seen: string) => /^#?(?:(?:INC|SR)-)?(\d+)$/i.exec(seen)?.[1] ?? seen;
 const withoutHash = (seen: string) => seen.replace(/^#/, "");
 
+// https://developers.freshdesk.com/api/ and https://api.freshservice.com/
 const fresh = {
   idIn: numberOf,
   needs: ["baseUrl"],
@@ -120,6 +121,7 @@ const foundRecord = z.object({ result: z.array(z.object({ sys_id: z.string().che
 const moreToCome = z.object({ isLastPage: z.literal(false) });
 
 export const systems: Readonly<Record<TicketSystem, System>> = {
+  // https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/
   zendesk: {
     idIn: withoutHash,
     needs: ["baseUrl", "user"],
@@ -128,6 +130,7 @@ export const systems: Readonly<Record<TicketSystem, System>> = {
     list: (id) => get(`/api/v2/tickets/${id}/comments.json?sort_order=desc`),
     write: (id, body) => json("PUT", `/api/v2/tickets/${id}.json`, { ticket: { comment: { body, public: false } } }),
   },
+  // https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-comments/
   jira: {
     needs: ["baseUrl", "user"],
     isInternal: ({ role }) => role !== undefined,
@@ -139,6 +142,7 @@ export const systems: Readonly<Record<TicketSystem, System>> = {
         ...(role === undefined ? {} : { visibility: { type: "role", value: role } }),
       }),
   },
+  // https://developer.atlassian.com/cloud/jira/service-desk/rest/api-group-request/
   "jira-service-management": {
     needs: ["baseUrl", "user"],
     isInternal: yes,
@@ -157,6 +161,7 @@ export const systems: Readonly<Record<TicketSystem, System>> = {
   },
   freshdesk: fresh,
   freshservice: fresh,
+  // https://developer.servicenow.com, "Table API"
   servicenow: {
     idIn: withoutHash,
     lookUp: {
@@ -174,6 +179,7 @@ export const systems: Readonly<Record<TicketSystem, System>> = {
       ),
     write: (id, note, { table = "incident" }) => json("PATCH", `/api/now/table/${table}/${id}`, { work_notes: note }),
   },
+  // https://developer.pagerduty.com/api-reference/, "Create a note on an incident"
   pagerduty: {
     needs: ["from"],
     baseUrl: "https://api.pagerduty.com",
@@ -182,6 +188,7 @@ export const systems: Readonly<Record<TicketSystem, System>> = {
     list: (id) => get(`/incidents/${id}/notes`),
     write: (id, content) => json("POST", `/incidents/${id}/notes`, { note: { content } }),
   },
+  // https://docs.github.com/en/rest/issues/comments
   github: {
     idIn: withoutHash,
     markup: "markdown",
@@ -196,6 +203,7 @@ export const systems: Readonly<Record<TicketSystem, System>> = {
     hasMore: (answer) => listOf(answer).length === pageSize,
     write: (id, body, { repository = "" }) => json("POST", `/repos/${repository}/issues/${id}/comments`, { body }),
   },
+  // https://linear.app/developers
   linear: {
     markup: "markdown",
     needs: [],

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => rekey.close());
 beforeEach(() => rekey.simulator.faults.clear());
 
-// platform.md's table beside interface.md's: code, the statuses it was seen with, our name, our status.
+// The platform's table beside ours (docs/api.md): code, the statuses it was seen with, our name, our status.
 const rows: readonly [string, readonly number[], string, number][] = [
   ["100217", [200, 403], "ApplicationNotAuthorizedError", 403],
   ["100003", [400], "InvalidInputError", 400],

@@ -3,7 +3,7 @@ import { errorRows } from "../../local/platform-simulator/rules.ts";
 import { platformError } from "../../shared/platform/error-table.ts";
 import { isShownWhole } from "../../shared/webhook/shown.ts";
 
-// What the platform's page recommends for each code (platform.md), by the words that an advice needs for it.
+// What the platform's page recommends for each code, by the words that an advice needs for it.
 const recommended: readonly (readonly [string, RegExp])[] = [
   ["100217", /Leave appId out .* authorize/],
   ["100003", /Check verifyCode/],

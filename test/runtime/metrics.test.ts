@@ -23,7 +23,7 @@ describe("metrics", () => {
     const metrics = metricsInto(lines);
 
     metrics.count("PlatformCalls");
-    metrics.count("PlatformCalls", 2);
+    metrics.count("PlatformCalls");
     metrics.count("Logins");
     metrics.flush({ operation: "refreshDeviceKey", outcome: "DeviceOnlineError", durationMs: 41, requestId: "r-1" });
 
@@ -37,7 +37,7 @@ describe("metrics", () => {
       outcome: "DeviceOnlineError",
       Outcomes: 1,
       DurationMs: 41,
-      PlatformCalls: 3,
+      PlatformCalls: 2,
       Logins: 1,
       _aws: {
         Timestamp: now,
@@ -84,12 +84,12 @@ describe("metrics", () => {
   });
 
   test("whatever is counted, every metric and dimension named has its value in the same line, on one line", () => {
-    const counts = fc.array(fc.tuple(fc.constantFrom(...counterNames), fc.nat({ max: 1000 })), { maxLength: 30 });
+    const counts = fc.array(fc.constantFrom(...counterNames), { maxLength: 30 });
     fc.assert(
       fc.property(counts, fc.string(), fc.nat(), (counted, requestId, durationMs) => {
         const lines: string[] = [];
         const metrics = metricsInto(lines);
-        for (const [name, by] of counted) metrics.count(name, by);
+        for (const name of counted) metrics.count(name);
         metrics.flush({ operation: "statusCheck", outcome: "ok", durationMs, requestId });
 
         const line = parse(lines[0]);
@@ -100,7 +100,7 @@ describe("metrics", () => {
           for (const { Name } of Metrics) expect(typeof line[Name]).toBe("number");
         }
         for (const name of counterNames) {
-          const sum = counted.filter(([counter]) => counter === name).reduce((total, [, by]) => total + by, 0);
+          const sum = counted.filter((counter) => counter === name).length;
           expect(line[name] ?? 0).toBe(sum);
         }
       }),
