@@ -40,7 +40,7 @@ export async function startOnce(
   if (await start(first, operationId)) return operationId;
   if (tryOf === undefined && laterOne === undefined) return operationId;
   const earlier = await workflow.find(`${first}${suffix}`, deadline).catch((error: unknown) => {
-    log.error("Execution cannot be found", { error: nameOf(error) });
+    log.error("Execution cannot be found", { error: nameOf(error), cause: String(error) });
     return undefined;
   });
   if (laterOne !== undefined) {

@@ -11,13 +11,15 @@ let executions: Map<string, Execution>;
 /** Whether the service tells of executions. */
 let tells: boolean;
 let asked: string[];
-const log = createLog("SILENT");
+let lines: string[];
+const log = createLog("INFO", (line) => lines.push(line));
 
 beforeEach(() => {
   nowMs = startMs;
   executions = new Map();
   tells = true;
   asked = [];
+  lines = [];
 });
 
 const workflow: Workflow = {
@@ -89,6 +91,7 @@ describe("one of a sender that signs the time of each try", () => {
     tells = false;
     expect(await start({ ...first, operationId: "a-2" })).toBe("a-2");
     expect(executions.size).toBe(2);
+    expect(lines).toEqual([expect.stringContaining('"cause":"Error: No such execution"')]);
   });
 
   test.each(["ticket", "delivery"])("is one where what was started before names it as its %s", async (field) => {
