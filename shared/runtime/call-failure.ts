@@ -1,11 +1,21 @@
-import { valueAt } from "../json.ts";
+import { memberOf, valueAt } from "../json.ts";
 
 /** The HTTP status with which a call of AWS's SDK failed; 0 where nobody answered. */
 export function statusOf(error: unknown): number {
   return Number(valueAt(error, ["$metadata", "httpStatusCode"]) ?? 0);
 }
 
+/** Whether a call of AWS's SDK could not be made since the configured address is none. */
+export function isWithoutAddress(error: unknown): boolean {
+  return memberOf(error, "code") === "ERR_INVALID_URL";
+}
+
 /** Whether a call of AWS's SDK failed of a bug, ours or the SDK's, not of an answer that could not be read. */
 export function isBug(error: unknown): error is Error {
-  return error instanceof Error && /^(Type|Range|Reference)Error$/.test(error.name) && statusOf(error) === 0;
+  return (
+    error instanceof Error &&
+    /^(Type|Range|Reference)Error$/.test(error.name) &&
+    statusOf(error) === 0 &&
+    !isWithoutAddress(error)
+  );
 }

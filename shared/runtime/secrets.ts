@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-secrets-manager";
 import { nameOf, RekeyError } from "../errors.ts";
 import { memberOf } from "../json.ts";
-import { isBug, statusOf } from "./call-failure.ts";
+import { isBug, isWithoutAddress, statusOf } from "./call-failure.ts";
 import { type Clock, type Deadline, deadlineIn, systemClock } from "./clock.ts";
 
 /** One version of a secret. */
@@ -190,7 +190,8 @@ function asRekeyError(error: unknown): Error {
   if (isBug(error)) return error;
   const isAnswered = statusOf(error) > 0;
   // What could not be read of an answer is nobody's fault by name.
-  const isRefused = isAnswered ? memberOf(error, "$fault") === "client" : typeof memberOf(error, "code") !== "string";
+  const isUnsent = typeof memberOf(error, "code") !== "string" || isWithoutAddress(error);
+  const isRefused = isAnswered ? memberOf(error, "$fault") === "client" : isUnsent;
   if (isRefused && statusOf(error) !== 429 && !passing.test(nameOf(error))) {
     return new RekeyError("ConfigurationError", "The secrets store refuses to hand out a secret", { cause: error });
   }

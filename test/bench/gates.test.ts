@@ -13,16 +13,16 @@ import { type Bundle, buildBundles, ownerOf, partsOf } from "./bundles.ts";
 
 /** The most that a bundle may weigh, in bytes; one that is not named, what re-keying may. */
 const limits: Readonly<Record<string, { readonly minified: number; readonly gzipped: number }>> = {
-  authenticate: { minified: 120_500, gzipped: 42_600 },
+  authenticate: { minified: 120_700, gzipped: 42_700 },
   decideNextStep: { minified: 59_000, gzipped: 20_000 },
-  statusCheck: { minified: 123_000, gzipped: 43_600 },
+  statusCheck: { minified: 123_200, gzipped: 43_700 },
   // 1.7 kB of it are the words for technicians (plain-words.ts).
   ticketWebhook: { minified: 177_000, gzipped: 62_700 },
   // What it starts for a source with expressions: the engine, and the payload's reading.
   "ticketWebhook/expressions": { minified: 88_000, gzipped: 28_300 },
   writeTicketNote: { minified: 117_000, gzipped: 41_200 },
 };
-const usual = { minified: 125_800, gzipped: 44_500 };
+const usual = { minified: 126_000, gzipped: 44_600 };
 
 /** What no bundle may hold, by path, and what it would cost. */
 const unwanted: readonly [string, RegExp][] = [

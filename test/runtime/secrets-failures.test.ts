@@ -29,6 +29,14 @@ describe("a failure that is no answer of the store", () => {
     });
   });
 
+  test.each(["nonsense", "http://", "http://127.0.0.1:99999"])(
+    "is a ConfigurationError where the address %j is none",
+    async (endpoint) => {
+      const client = new SecretsManagerClient({ ...access, endpoint });
+      await expect(read(client)).rejects.toMatchObject({ name: "ConfigurationError" });
+    },
+  );
+
   test.each([
     [200, "<html>Proxy</html>"],
     [403, "<html>Proxy</html>"],
