@@ -4,7 +4,7 @@ import { operations, routes } from "./operations.mjs";
 /** What is bundled, by the name of the bundle: an entry for each operation, and what one starts in a process of its own. */
 export const entryPoints = {
   ...Object.fromEntries([...operations.keys()].map((name) => [name, `entry:${name}`])),
-  "ticketWebhook/expressions": "shared/webhook/expression-process.ts",
+  "parts/ticketWebhook-expressions": "shared/webhook/expression-process.ts",
 };
 
 /**

@@ -1,6 +1,7 @@
 import { readFileSync, writeSync } from "node:fs";
 import jsonata from "jsonata";
 import type { Fault } from "../errors.ts";
+import { unworkable } from "./expression-exit.ts";
 import type { EventValues, Outcome, Task } from "./expressions.ts";
 import { eventsIn, type Payload, payloadOf } from "./payload.ts";
 import { type Value, valueFrom } from "./value.ts";
@@ -19,7 +20,7 @@ async function outcomeOf({ when, fields }: Task, text: string): Promise<Outcome>
   ]);
   if (faults.length > 0 || text === "") return { faults, events: [] };
   const payload = payloadOf(text);
-  if (payload === undefined) throw new Error("The payload cannot be read");
+  if (payload === undefined) process.exit(unworkable);
   const events: EventValues[] = [];
   for (const event of eventsIn(payload.document)) events.push(await valuesIn(event, payload, condition, expressions));
   return { faults, events };
@@ -111,4 +112,9 @@ function tell(text: string): void {
 const input = readFileSync(0, "utf8");
 const lineEnd = input.indexOf("\n");
 const task: Task = JSON.parse(input.slice(0, lineEnd));
-tell(JSON.stringify(await outcomeOf(task, input.slice(lineEnd + 1))));
+try {
+  tell(JSON.stringify(await outcomeOf(task, input.slice(lineEnd + 1))));
+} catch (error) {
+  if (!(error instanceof RangeError)) throw error;
+  process.exit(unworkable);
+}

@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { RekeyError } from "../errors.ts";
 import { jsonOf } from "../json.ts";
 import { bareEnvironment } from "../runtime/config.ts";
+import { unworkable } from "./expression-exit.ts";
 
 /** What is to be evaluated: over each event of a payload its condition, and where that is true the fields. */
 export interface Task {
@@ -32,7 +33,7 @@ export type Outcome = z.infer<typeof outcome>;
 const limits = { cpuSeconds: 1, megabytes: 64, answerBytes: 2_000_000 };
 
 /** Beside the bundle where that is what runs, beside this file where the sources do. */
-const program = import.meta.url.endsWith(".ts") ? "./expression-process.ts" : "./ticketWebhook/expressions.mjs";
+const program = import.meta.url.endsWith(".ts") ? "./expression-process.ts" : "./parts/ticketWebhook-expressions.mjs";
 
 /** The kernel ends it, also when nobody is left to do so; and it writes no core. */
 const bounded = `ulimit -c 0; ulimit -S -t ${limits.cpuSeconds}; exec "$0" "$@"`;
@@ -76,7 +77,7 @@ export async function evaluate(
   if (signal === "SIGXCPU") return { ended: "it takes too long" };
   // V8 aborts a process whose heap is full.
   if (signal === "SIGABRT") return { ended: `it takes more than ${limits.megabytes} MB of memory` };
-  // Such as a payload that is nested more deeply than its stack is deep.
-  if (!child.killed) return { ended: "it cannot be worked through" };
+  if (code === unworkable) return { ended: "it cannot be worked through" };
+  if (!child.killed) throw new Error(`The process of the expressions ended with ${signal ?? code}`);
   throw new RekeyError("PlatformUnavailableError", "The expressions were not evaluated in time; nothing was changed");
 }

@@ -15,14 +15,14 @@ import { type Bundle, buildBundles, ownerOf, partsOf } from "./bundles.ts";
 const limits: Readonly<Record<string, { readonly minified: number; readonly gzipped: number }>> = {
   authenticate: { minified: 120_700, gzipped: 42_700 },
   decideNextStep: { minified: 59_000, gzipped: 20_000 },
-  statusCheck: { minified: 123_200, gzipped: 43_700 },
+  statusCheck: { minified: 123_400, gzipped: 43_700 },
   // 1.7 kB of it are the words for technicians (plain-words.ts).
   ticketWebhook: { minified: 177_000, gzipped: 62_700 },
   // What it starts for a source with expressions: the engine, and the payload's reading.
-  "ticketWebhook/expressions": { minified: 88_000, gzipped: 28_300 },
-  writeTicketNote: { minified: 117_000, gzipped: 41_200 },
+  "parts/ticketWebhook-expressions": { minified: 88_000, gzipped: 28_300 },
+  writeTicketNote: { minified: 117_000, gzipped: 41_300 },
 };
-const usual = { minified: 126_000, gzipped: 44_600 };
+const usual = { minified: 126_200, gzipped: 44_600 };
 
 /** What no bundle may hold, by path, and what it would cost. */
 const unwanted: readonly [string, RegExp][] = [
@@ -53,7 +53,7 @@ beforeAll(async () => {
 describe("a bundle", () => {
   const waitedFor = [
     ...[...operations].flatMap(([name, { usesBucket }]) => (usesBucket ? [] : [name])),
-    "ticketWebhook/expressions",
+    "parts/ticketWebhook-expressions",
   ];
 
   test("is built of all that somebody waits for", () => {
