@@ -12,7 +12,7 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { nameOf, RekeyError } from "../errors.ts";
-import { isBug, isWithoutAddress, statusOf } from "./call-failure.ts";
+import { isBug, isUnasked, statusOf } from "./call-failure.ts";
 
 /** An object's text, and what tells it from what stands there later. */
 export interface TaggedText {
@@ -256,8 +256,7 @@ function asRekeyError(cause: unknown): Error {
   if (cause instanceof RekeyError || isBug(cause)) return cause;
   const status = statusOf(cause);
   const refused = status >= 300 && status < 500 && status !== 408 && status !== 429 && !passing.has(nameOf(cause));
-  const unasked = cause instanceof Error && /^CredentialsProviderError|^Error: Region /.test(String(cause));
-  if (refused || unasked || isWithoutAddress(cause)) {
+  if (refused || isUnasked(cause)) {
     return new RekeyError("ConfigurationError", "The bucket of fleet runs cannot be used", { cause });
   }
   return new RekeyError("StoreUnavailableError", "The bucket of fleet runs does not answer", {

@@ -7,8 +7,7 @@ import {
   UpdateSecretVersionStageCommand,
 } from "@aws-sdk/client-secrets-manager";
 import { nameOf, RekeyError } from "../errors.ts";
-import { memberOf } from "../json.ts";
-import { isBug, isWithoutAddress, statusOf } from "./call-failure.ts";
+import { isBug, isUnasked } from "./call-failure.ts";
 import { type Clock, type Deadline, deadlineIn, systemClock } from "./clock.ts";
 
 /** One version of a secret. */
@@ -182,17 +181,27 @@ function refusedWrite(error: unknown): WriteOutcome {
   throw asRekeyError(error);
 }
 
-// Other stores name a trouble of their own so under 400, and one that names nothing has not understood.
-const passing = /^Internal|^Unknown(Error)?$|Unavailable|Throttl|LimitExceeded|TooMany|Timeout|^Abort/;
+// Whatever else a store answers may pass: others than AWS's name their own troubles so under 400 too.
+const operatorsFault = new Set([
+  "AccessDeniedException",
+  "DecryptionFailure",
+  "EncryptionFailure",
+  "UnrecognizedClientException",
+  "InvalidClientTokenId",
+  "InvalidSignatureException",
+  "SignatureDoesNotMatch",
+  "IncompleteSignature",
+  "MissingAuthenticationToken",
+  "ExpiredTokenException",
+  "InvalidParameterException",
+  "InvalidRequestException",
+  "ValidationException",
+]);
 
 /** An outage passes by itself, and a fleet waits for it; a refusal does not, and no bug of ours does. */
 function asRekeyError(error: unknown): Error {
   if (isBug(error)) return error;
-  const isAnswered = statusOf(error) > 0;
-  // What could not be read of an answer is nobody's fault by name.
-  const isUnsent = typeof memberOf(error, "code") !== "string" || isWithoutAddress(error);
-  const isRefused = isAnswered ? memberOf(error, "$fault") === "client" : isUnsent;
-  if (isRefused && statusOf(error) !== 429 && !passing.test(nameOf(error))) {
+  if (isUnasked(error) || operatorsFault.has(nameOf(error))) {
     return new RekeyError("ConfigurationError", "The secrets store refuses to hand out a secret", { cause: error });
   }
   return new RekeyError("SecretsUnavailableError", "The secrets store does not answer", {

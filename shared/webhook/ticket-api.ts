@@ -34,7 +34,8 @@ export const ticketApi = z
       const sent = Object.values(headers(given)).join();
       for (const field of ["token", "from"] as const) {
         const value = given[field] ?? "";
-        if (/[^ -~]/.test(value) && sent.includes(value)) fault(field, "has letters that no header can hold");
+        if (/[^ -~\u00a0-\u00ff]/.test(value) && sent.includes(value))
+          fault(field, "has letters that no header can hold");
       }
     }),
   );

@@ -42,6 +42,8 @@ describe("a failure that is no answer of the store", () => {
     [403, "<html>Proxy</html>"],
     [400, ""],
     [404, "{}"],
+    [404, '{"code":404,"message":"No such page"}'],
+    [400, '{"__type":""}'],
     [502, "<html>Busy</html>"],
   ])("is an outage where somebody else answers %d %j", async (statusCode, body) => {
     const headers = { "content-type": "application/x-amz-json-1.1" };

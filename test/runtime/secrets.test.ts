@@ -196,13 +196,14 @@ const usual: Readonly<Record<string, string>> = {
         "InvalidSignatureException",
       ],
       ...["ExpiredTokenException", "InvalidParameterException", "InvalidRequestException", "ValidationException"],
-      ...["ResourceExistsException", "UnknownOperationException", "SomethingNew"],
+      ...["InvalidClientTokenId", "SignatureDoesNotMatch", "IncompleteSignature", "MissingAuthenticationToken"],
     ].map((name) => [name, "ConfigurationError: The secrets store refuses to hand out a secret"]),
   ),
   ...Object.fromEntries(
     [
       ...["InternalServiceError", "InternalServiceErrorException", "ThrottlingException", "LimitExceededException"],
-      ...["InternalFailure", "ServiceUnavailable", "TooManyRequestsException", "Unknown"],
+      ...["InternalFailure", "ServiceUnavailable", "TooManyRequestsException", "Unknown", "SlowDown", "404"],
+      ...["ResourceExistsException", "UnknownOperationException", "SomethingNew"],
     ].map((name) => [name, "SecretsUnavailableError: The secrets store does not answer"]),
   ),
 };

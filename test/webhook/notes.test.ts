@@ -234,7 +234,7 @@ test.each([
 
 test.each([
   ["pagerduty", { token: "“quoted”" }, ["token"]],
-  ["pagerduty", { from: "josé@acme.example" }, ["from"]],
+  ["pagerduty", { from: "josę@acme.example" }, ["from"]],
   ["github", { token: "…" }, ["token"]],
   ["linear", { token: "ключ" }, ["token"]],
   ["github", { from: "josé" }, []],

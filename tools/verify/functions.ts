@@ -138,7 +138,9 @@ function causeOf(log: string, error: string, { part, known }: Asked): string {
   for (const text of log.split("\n")) {
     const line = logged.safeParse(jsonOf(text.slice(Math.max(0, text.indexOf("{")))));
     if (!line.success || line.data.part !== part) continue;
-    if ((line.data.error ?? line.data.outcome) !== outcome) continue;
+    const said = line.data.error ?? line.data.outcome;
+    // A bug stands there with its message.
+    if (said !== outcome && said?.startsWith(`${outcome}: `) !== true) continue;
     const { detail, field, cause } = line.data;
     const news = [detail, field, cause].filter((one) => one !== undefined && one !== "" && one !== known);
     return news.map((one) => `: ${one}`).join("");
