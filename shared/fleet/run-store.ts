@@ -138,7 +138,7 @@ export function openRun(run: string, objects: ObjectStore): RunStore {
   const prefix = `runs/${run}`;
   const read = async <Schema extends z.ZodMiniType>(key: string, schema: Schema) => {
     const text = await objects.get(key);
-    return text === undefined ? undefined : parsed(text, schema);
+    return text === undefined ? undefined : parsed(text, schema, key);
   };
   const write = (key: string, value: unknown) => objects.put(key, JSON.stringify(value));
   return {
@@ -156,7 +156,7 @@ export function openRun(run: string, objects: ObjectStore): RunStore {
     writeOwner: (execution) => write(`${prefix}/owner.json`, execution),
     readManifest: async (key) => (await read(key, z.array(batchEntry))) ?? [],
     writeManifest: write,
-    readLines: async (key) => linesOf(((await objects.get(key)) ?? "").split("\n")),
+    readLines: async (key) => linesOf(((await objects.get(key)) ?? "").split("\n"), key),
     writeLines: (key, lines) => objects.put(key, toLines(lines)),
     streamLines: (key) => streamed(objects, key),
     lineWriter(key) {
@@ -168,31 +168,29 @@ export function openRun(run: string, objects: ObjectStore): RunStore {
 
 async function* streamed(objects: ObjectStore, key: string): AsyncGenerator<readonly FleetLine[]> {
   const bytes = await objects.read(key);
-  if (bytes === undefined) throw changed();
+  if (bytes === undefined) throw changed(key);
   const decoder = new TextDecoder();
   let tail = "";
   for await (const chunk of bytes) {
     const lines = `${tail}${decoder.decode(chunk, { stream: true })}`.split("\n");
     tail = lines.pop() ?? "";
-    yield linesOf(lines);
+    yield linesOf(lines, key);
   }
-  yield linesOf([tail]);
+  yield linesOf([tail], key);
 }
 
-function linesOf(texts: readonly string[]): FleetLine[] {
-  return texts.filter((text) => text !== "").map((text) => parsed(text, fleetLine));
+function linesOf(texts: readonly string[], key: string): FleetLine[] {
+  return texts.filter((text) => text !== "").map((text) => parsed(text, fleetLine, key));
 }
 
-function parsed<Schema extends z.ZodMiniType>(text: string, schema: Schema): z.output<Schema> {
+function parsed<Schema extends z.ZodMiniType>(text: string, schema: Schema, key: string): z.output<Schema> {
   const read = schema.safeParse(jsonOf(text));
-  if (!read.success) throw changed(read.error);
+  if (!read.success) throw changed(key, read.error);
   return read.data;
 }
 
-function changed(cause?: unknown): RekeyError {
-  return new RekeyError("ConfigurationError", "An object of the fleet run was changed or removed by somebody else", {
-    cause,
-  });
+function changed(key: string, cause?: unknown): RekeyError {
+  return new RekeyError("ConfigurationError", `The object ${key} was changed or removed by somebody else`, { cause });
 }
 
 /** What an execution is told that another one has replaced. */

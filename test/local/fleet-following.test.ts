@@ -100,7 +100,7 @@ describe.concurrent("a run that takes minutes, followed over a line of one's own
     const { follower, objects } = await followed();
     await objects.set({ status: 200, body: "{" });
     const { code, said } = await follower.ended;
-    expect([code, said]).toEqual([1, expect.stringContaining("An object of the fleet run was changed or removed")]);
+    expect([code, said]).toEqual([1, expect.stringContaining("was changed or removed by somebody else")]);
     expect(said).toContain("The run goes on; the same command shows it again");
     expect(said).not.toMatch(/The connection is lost|\n {4}at /);
   });

@@ -60,3 +60,12 @@ test("an input is known as its run's however many runs there are, and whatever t
   objects.texts.delete("runs/run-500/plan.json");
   expect(await findRun(objects, judged)).toMatchObject({ run: "a-first-by-its-name", share: 1 });
 });
+
+test("a plan that cannot be read is named", async () => {
+  const { objects } = createRun();
+  objects.texts.set("runs/of-somebody-else/plan.json", '{"total":"many"}');
+  const judged = { size: 1, faults: 0, warnings: 0, hashes: new Sketch().hashes };
+  await expect(findRun(objects, judged)).rejects.toMatchObject({
+    ...{ name: "ConfigurationError", message: expect.stringContaining("runs/of-somebody-else/plan.json") },
+  });
+});
