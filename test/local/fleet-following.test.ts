@@ -127,7 +127,7 @@ test("a result so far that cannot be written is said once, and the run is follow
   });
   const objects = createObjectStore(localFleetBucket, client);
   await objects.put("runs/kept/1/round-1/fresh/2.in.jsonl", "{\n");
-  const words = "The result so far cannot be written: An object of the fleet run was changed";
+  const words = "The result so far cannot be written: The object runs/kept/1/round-1/fresh/2.in.jsonl was changed";
   await vi.waitUntil(() => said().includes(words), { timeout: 120_000 });
   expect(said()).not.toContain("The connection is lost");
   // Still followed: what the line does then is noticed.
