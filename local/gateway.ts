@@ -3,9 +3,9 @@ import { type IncomingMessage, type ServerResponse, validateHeaderName, validate
 import { setTimeout as delay } from "node:timers/promises";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import * as z from "zod/mini";
+import { listen } from "./listener.ts";
 import { type Match, match, type Route } from "./routes.ts";
 import type { Outcome } from "./sandbox.ts";
-import { listen } from "./secrets-endpoint/listener.ts";
 
 /** Settings of the gateway. */
 export interface GatewayOptions {

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
+import type { Answering } from "./listener.ts";
 import { isForeign } from "./ports.ts";
 import type { Outcome } from "./sandbox.ts";
-import type { Answering } from "./secrets-endpoint/listener.ts";
 
 /** What the Invoke API needs of the functions behind it. */
 export interface Invocable {

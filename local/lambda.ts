@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { invokeFace } from "./invoke-face.ts";
+import { listen } from "./listener.ts";
 import { type FunctionSettings, type Outcome, type Sandbox, startSandbox } from "./sandbox.ts";
-import { listen } from "./secrets-endpoint/listener.ts";
 
 /** A function of the local Lambda. */
 export interface LocalFunction extends FunctionSettings {

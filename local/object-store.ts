@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import { listen } from "./secrets-endpoint/listener.ts";
+import { listen } from "./listener.ts";
 
 /** A running bucket store. */
 export interface LocalObjectStore {

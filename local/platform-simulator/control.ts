@@ -1,6 +1,6 @@
 import { text } from "node:stream/consumers";
 import * as z from "zod/mini";
-import { type Listener, listen } from "../secrets-endpoint/listener.ts";
+import { type Listener, listen } from "../listener.ts";
 import { faultSchema } from "./faults.ts";
 import type { PlatformSimulator } from "./simulator.ts";
 

@@ -4,7 +4,7 @@ import { createServer } from "node:https";
 import type { Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Listener, portOf } from "../secrets-endpoint/listener.ts";
+import { type Listener, portOf } from "../listener.ts";
 import { type Answer, Application, type ApplicationOptions, failure, type Received } from "./application.ts";
 import { type CertificateOptions, type Certificates, createCertificates } from "./certificates.ts";
 import { startControl } from "./control.ts";

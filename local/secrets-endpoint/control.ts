@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import * as z from "zod/mini";
+import type { Answering } from "../listener.ts";
 import type { Counters } from "./counters.ts";
 import { type FaultPlan, faultSchema } from "./faults.ts";
-import type { Answering } from "./listener.ts";
 import { moods } from "./moods.ts";
 import { ServiceError } from "./service-error.ts";
 import type { SecretStore } from "./store.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { listen } from "../secrets-endpoint/listener.ts";
+import { listen } from "../listener.ts";
 import { ServiceError } from "../secrets-endpoint/service-error.ts";
 import { type Definition, type Ending, type EngineOptions, type HistoryEvent, runDefinition } from "./engine.ts";
 

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { jsonOf } from "../../shared/json.ts";
+import { listen } from "../listener.ts";
 import type { Part } from "../local-system.ts";
-import { listen } from "../secrets-endpoint/listener.ts";
 import { type DeskNote, deskAccount, type NoteApi, noteApis } from "./note-apis.ts";
 
 /** What goes wrong with one of the next requests. */

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { listen } from "../../local/secrets-endpoint/listener.ts";
+import { listen } from "../../local/listener.ts";
 
 /** The Runtime API of one container: what AWS's runtime client asks for work and gives its answers to. */
 export interface RuntimeApi {

@@ -3,7 +3,7 @@ import { CloudFormationClient } from "@aws-sdk/client-cloudformation";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Resources, takeUpExistingSecrets } from "../../deploy/existing-secrets.ts";
-import { type Listener, listen } from "../../local/secrets-endpoint/listener.ts";
+import { type Listener, listen } from "../../local/listener.ts";
 import { type SecretsEndpoint, startSecretsEndpoint } from "../../local/secrets-endpoint/server.ts";
 import { deployService } from "./packaging.ts";
 

@@ -1,6 +1,6 @@
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { type Listener, listen } from "../../local/secrets-endpoint/listener.ts";
+import { type Listener, listen } from "../../local/listener.ts";
 import { useTicketStage } from "./ticket-stage.ts";
 
 // Between the functions and Step Functions: what starts an execution starts it, and is not answered while it is held.

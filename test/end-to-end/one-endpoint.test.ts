@@ -2,10 +2,10 @@ import { request as call } from "node:http";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Listener, listen } from "../../local/listener.ts";
 import { type LocalSystem, startLocalSystem } from "../../local/local-system.ts";
 import { type PlatformSimulator, startPlatformSimulator } from "../../local/platform-simulator/simulator.ts";
 import { localFleetBucket } from "../../local/ports.ts";
-import { type Listener, listen } from "../../local/secrets-endpoint/listener.ts";
 import { workflowParts } from "../../local/step-functions/part.ts";
 
 // Stand-ins for all of AWS have one address: with AWS_ENDPOINT_URL alone every client of the bundles finds its service.

@@ -1,8 +1,8 @@
 import { text as textOf } from "node:stream/consumers";
 import type { S3ClientConfig } from "@aws-sdk/client-s3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Listener, listen } from "../../local/listener.ts";
 import { type LocalObjectStore, startObjectStore } from "../../local/object-store.ts";
-import { type Listener, listen } from "../../local/secrets-endpoint/listener.ts";
 import { createObjectStore, createS3Client } from "../../shared/runtime/objects.ts";
 
 const access = { region: "eu-central-1", credentials: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" } };

@@ -1,6 +1,6 @@
 import { text } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Listener, listen } from "../../local/secrets-endpoint/listener.ts";
+import { type Listener, listen } from "../../local/listener.ts";
 import { deadlineIn, systemClock } from "../../shared/runtime/clock.ts";
 import { createWorkflow } from "../../shared/runtime/workflow.ts";
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Listener, listen } from "../../local/secrets-endpoint/listener.ts";
+import { type Listener, listen } from "../../local/listener.ts";
 
 /** An alarm as CloudWatch describes it. */
 export interface Alarm {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type Listener, listen } from "../../local/secrets-endpoint/listener.ts";
+import { type Listener, listen } from "../../local/listener.ts";
 import { type Cloud, openCloud } from "../../tools/fleet-cloud.ts";
 import { clientsOf, workflowArn } from "../../tools/verify/deployment.ts";
 import { settingsOf } from "../../tools/verify/settings.ts";

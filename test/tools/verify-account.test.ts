@@ -1,9 +1,9 @@
 import { SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Listener } from "../../local/listener.ts";
 import { type LocalSystem, startLocalSystem } from "../../local/local-system.ts";
 import { startPlatformSimulator } from "../../local/platform-simulator/simulator.ts";
 import { localFleetBucket } from "../../local/ports.ts";
-import type { Listener } from "../../local/secrets-endpoint/listener.ts";
 import { workflowParts } from "../../local/step-functions/part.ts";
 import type { Line } from "../../tools/verify/line.ts";
 import { settingsOf } from "../../tools/verify/settings.ts";
